@@ -1,0 +1,1 @@
+//! The HTTP side: a file per resource, wire twins, problems (RFC 9457), events, device sockets, OpenAPI.

@@ -1,0 +1,1 @@
+//! Snapshots: pictures with boxes, as JPEG. Not here: who asks for them.

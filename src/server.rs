@@ -1,0 +1,1 @@
+//! Composition root: build, connect, run, shut down.

@@ -1,0 +1,1 @@
+//! Integration tests: real RTSP servers, real sockets, real processes, on loopback. One binary, so that it links once.
