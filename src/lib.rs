@@ -10,7 +10,7 @@
 //! camera ──Packet──▶ decode ──Frame──▶ infer ──Detections──▶ track ──Scene──▶ rule ──Finding──▶ alarm ──Order──▶ device
 //! ```
 //!
-//! Start with [`base`], [`frame`], [`detect`], [`track`], [`rule`], [`alarm`] and [`device`]: pure step
+//! Start with [`base`], [`frame`], [`detect`], [`track`], [`rule`], [`device`] and [`alarm`]: pure step
 //! functions without clock, I/O or threads. [`flow`] puts them on threads; [`server`] composes everything.
 
 pub mod base;
@@ -20,8 +20,8 @@ pub mod detect;
 pub mod infer;
 pub mod track;
 pub mod rule;
-pub mod alarm;
 pub mod device;
+pub mod alarm;
 pub mod access;
 pub mod camera;
 pub mod media;
