@@ -1,5 +1,7 @@
 //! Metric names and tracing set-up: the only room that names `metrics`. Not here: what is worth counting (the callers know).
 
+pub mod log;
+
 use std::{fmt::Display, time::Duration};
 
 use metrics::{counter, gauge, histogram};
