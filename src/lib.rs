@@ -29,5 +29,6 @@ pub mod store;
 pub mod flow;
 pub mod simulate;
 pub mod api;
+pub mod command;
 pub mod config;
 pub mod server;

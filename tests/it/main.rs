@@ -1,1 +1,3 @@
 //! Integration tests: real RTSP servers, real sockets, real processes, on loopback. One binary, so that it links once.
+
+mod house;

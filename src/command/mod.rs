@@ -1,0 +1,1 @@
+//! The command line's subcommands other than `serve` and `demo`, free of argument parsing. Not here: `clap` (main.rs).
