@@ -1,0 +1,242 @@
+"""Judges a model: python evaluate.py --model ebike.onnx [--real DIR] [--renders DIR] [--clips DIR] [--json OUT]
+
+``--real`` is a folder with labels.json (file, view, width, height, objects) of real pictures: measured, never
+trained on. The figure to steer by is recall at a fixed share of falsely hit negatives; recall alone misleads.
+A picture is falsely hit when any e-bike box on it, where no e-bike is, scores at or above the threshold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from boxes import CLASSES
+from decode import Found, decode, letterbox, overlap
+
+FLOOR = 0.02  # the lowest score that is kept
+MATCH = 0.5  # overlap that makes a hit for AP
+LOOSE = 0.3  # overlap that makes a hit for recall: the rule asks whether, not exactly where
+EBIKE = CLASSES.index("ebike")
+
+
+class Detector:
+    """A model in ONNX Runtime on one core."""
+
+    def __init__(self, path: Path, size: int = 416) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._size = size
+        self.times_ms: list[float] = []
+
+    def __call__(self, picture: np.ndarray, floor: float = FLOOR) -> list[Found]:
+        x, scale = letterbox(picture, self._size, self._size)
+        began = time.perf_counter()
+        rows = self._session.run(None, {"images": x[None]})[0][0]
+        self.times_ms.append((time.perf_counter() - began) * 1000)
+        return decode(rows, self._size, self._size, scale, floor)
+
+
+@dataclass
+class Judged:
+    """One picture: its truth and what was found on it."""
+
+    name: str
+    view: str
+    truth: list[tuple[int, list[float]]]
+    found: list[Found]
+    size: tuple[int, int]
+
+    @property
+    def ebikes(self) -> list[list[float]]:
+        return [b for c, b in self.truth if c == EBIKE]
+
+    def false_score(self) -> float:
+        """The highest e-bike score on a picture without an e-bike."""
+        return max((f.score for f in self.found if f.label == EBIKE), default=0.0)
+
+    def hits(self, limit: float = LOOSE) -> list[float]:
+        """For each e-bike, the best score of an e-bike box on it (0 if none)."""
+        boxes = [f for f in self.found if f.label == EBIKE]
+        if not boxes:
+            return [0.0] * len(self.ebikes)
+        at = np.array([f.box for f in boxes])
+        return [
+            max((f.score for f, v in zip(boxes, overlap(np.array([b], float), at)[0], strict=True) if v >= limit), default=0.0)
+            for b in self.ebikes
+        ]
+
+
+def average_precision(pictures: Sequence[Judged], label: int = EBIKE, limit: float = MATCH) -> float:
+    """Area under the precision-recall curve at one overlap (all points, as COCO and VOC 2010 do)."""
+    rows, positives = [], 0
+    for p in pictures:
+        truth = [b for c, b in p.truth if c == label]
+        positives += len(truth)
+        used = [False] * len(truth)
+        for f in sorted((f for f in p.found if f.label == label), key=lambda f: -f.score):
+            v = overlap(np.array([f.box]), np.array(truth, float))[0] if truth else np.zeros(0)
+            k = int(v.argmax()) if len(v) else -1
+            ok = k >= 0 and v[k] >= limit and not used[k]
+            if ok:
+                used[k] = True
+            rows.append((f.score, ok))
+    if not positives or not rows:
+        return 0.0
+    good = np.cumsum([ok for _, ok in sorted(rows, key=lambda r: -r[0])])
+    precision = np.maximum.accumulate((good / np.arange(1, len(good) + 1))[::-1])[::-1]
+    recall = np.concatenate([[0], good / positives])
+    return float(((recall[1:] - recall[:-1]) * precision).sum())
+
+
+def threshold_for(negatives: Sequence[float], share: float) -> float:
+    """The lowest threshold that leaves at most this share of negatives falsely hit."""
+    ordered = sorted(negatives, reverse=True)
+    allowed = int(share * len(ordered))
+    return ordered[allowed] + 1e-6 if allowed < len(ordered) else FLOOR
+
+
+def report(pictures: Sequence[Judged], threshold: float) -> dict[str, object]:
+    with_bike = [p for p in pictures if p.ebikes]
+    negatives = [p.false_score() for p in pictures if not p.ebikes]
+    out: dict[str, object] = {"pictures": len(pictures), "negatives": len(negatives), "views": {}}
+    shares = (0.01, 0.03, 0.05, 0.1, 0.2)
+    out["thresholds"] = {f"{s:.0%}": round(threshold_for(negatives, s), 3) for s in shares} if negatives else {}
+    for view in sorted({p.view for p in with_bike}):
+        group = [p for p in with_bike if p.view == view]
+        hits = [h for p in group for h in p.hits()]
+        row: dict[str, object] = {"ebikes": len(hits), "ap50": round(average_precision(group), 3)}
+        row[f"recall at {threshold}"] = round(float(np.mean([h >= threshold for h in hits])), 3)
+        for s in shares:
+            if negatives:
+                row[f"recall at {s:.0%} false"] = round(float(np.mean([h >= threshold_for(negatives, s) for h in hits])), 3)
+        out["views"][view] = row
+    if with_bike:
+        out["ap50 all"] = round(average_precision(pictures), 3)
+    if negatives:
+        out[f"false pictures at {threshold}"] = round(float(np.mean([n >= threshold for n in negatives])), 4)
+    return out
+
+
+def confusion(pictures: Sequence[Judged], threshold: float) -> str:
+    """Rows: what is there; columns: the best box on it (any class), or nothing."""
+    names = [*CLASSES, "nothing"]
+    table = np.zeros((len(CLASSES), len(names)), int)
+    for p in pictures:
+        found = [f for f in p.found if f.score >= threshold]
+        for c, b in p.truth:
+            column = len(CLASSES)
+            if found:
+                v = overlap(np.array([b], float), np.array([f.box for f in found]))[0]
+                scores = [f.score if v[i] >= LOOSE and (c == 6) == (f.label == 6) else 0 for i, f in enumerate(found)]
+                if max(scores) > 0:
+                    column = found[int(np.argmax(scores))].label
+            table[c, column] += 1
+    width = max(map(len, names)) + 1
+    lines = [" " * width + "".join(n.rjust(width) for n in names)]
+    lines += [CLASSES[i].ljust(width) + "".join(str(v).rjust(width) for v in row) for i, row in enumerate(table)]
+    return "\n".join(lines)
+
+
+def real_pictures(folder: Path, detect: Detector) -> Iterable[Judged]:
+    for e in json.loads((folder / "labels.json").read_text()):
+        picture = cv2.imread(str(folder / e["file"]))
+        truth = [(CLASSES.index(o["label"]), [float(v) for v in o["box"]]) for o in e["objects"] if o["label"] in CLASSES]
+        yield Judged(e["file"], e["view"], truth, detect(picture), picture.shape[:2])
+
+
+def rendered_pictures(folder: Path, detect: Detector, limit: int | None) -> Iterable[Judged]:
+    for note in sorted(folder.glob("*.json"))[:limit]:
+        n = json.loads(note.read_text())
+        picture = cv2.imread(str(note)[: -len(".json")] + ".png")
+        truth = [(CLASSES.index(o["label"]), [float(v) for v in o["box"]]) for o in n["objects"]]
+        yield Judged(note.stem, n["view"], truth, detect(picture), picture.shape[:2])
+
+
+@dataclass
+class Rule:
+    """The server's confirmation in miniature: ``need`` of the last ``window`` looks show an e-bike."""
+
+    need: int = 3
+    window: int = 5
+    seen: list[bool] = field(default_factory=list)
+
+    def step(self, hit: bool) -> bool:
+        self.seen = [*self.seen, hit][-self.window :]
+        return sum(self.seen) >= self.need
+
+
+def judge_clip(path: Path, detect: Detector, threshold: float, every: int) -> dict[str, object]:
+    """Looks at every n-th picture; an event is a rise of the rule, and clears after ``window`` empty looks."""
+    truth = json.loads(path.with_suffix(".json").read_text())
+    video, rule, events, n, per_frame = cv2.VideoCapture(str(path)), Rule(), [], 0, []
+    there = [any(o["label"] == "ebike" for o in f["objects"]) for f in truth["frames"]]
+    first = next((f["t_ms"] for f, t in zip(truth["frames"], there, strict=True) if t), None)
+    on = False
+    while True:
+        ok, frame = video.read()
+        if not ok:
+            break
+        if n % every == 0:
+            best = max((f.score for f in detect(frame) if f.label == EBIKE), default=0.0)
+            per_frame.append((there[min(n, len(there) - 1)], best))
+            if rule.step(best >= threshold):
+                if not on:
+                    events.append(n * 1000 // truth["fps"])
+                on = True
+            elif on and not any(rule.seen):
+                on = False
+        n += 1
+    with_bike = [s for t, s in per_frame if t]
+    without = [s for t, s in per_frame if not t]
+    return {
+        "events_ms": events,
+        "ebike_first_visible_ms": first,
+        "looks_with_ebike": len(with_bike),
+        "hit": sum(s >= threshold for s in with_bike),
+        "looks_without": len(without),
+        "false": sum(s >= threshold for s in without),
+        "highest_without": round(max(without, default=0.0), 3),
+    }
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--model", type=Path, default=Path(__file__).parent / "ebike.onnx")
+    p.add_argument("--real", type=Path)
+    p.add_argument("--renders", type=Path)
+    p.add_argument("--clips", type=Path)
+    p.add_argument("--threshold", type=float, default=0.35)
+    p.add_argument("--every", type=int, default=2, help="look at every n-th picture of a clip (2 = 5 looks a second)")
+    p.add_argument("--limit", type=int, help="judge only the first n renders")
+    p.add_argument("--json", type=Path)
+    a = p.parse_args()
+    detect, out = Detector(a.model), {}
+    for name, pictures in (
+        ("real", list(real_pictures(a.real, detect)) if a.real else []),
+        ("renders", list(rendered_pictures(a.renders, detect, a.limit)) if a.renders else []),
+    ):
+        if pictures:
+            out[name] = report(pictures, a.threshold)
+            print(f"== {name}\n{json.dumps(out[name], indent=1)}\n{confusion(pictures, a.threshold)}")
+    for path in sorted(a.clips.glob("*.mp4")) if a.clips else []:
+        out[path.stem] = judge_clip(path, detect, a.threshold, a.every)
+        print(f"== {path.stem} {json.dumps(out[path.stem])}")
+    if detect.times_ms:
+        out["median_ms_one_core"] = round(float(np.median(detect.times_ms)), 1)
+        print(f"median {out['median_ms_one_core']} ms a picture on one core")
+    if a.json:
+        a.json.write_text(json.dumps(out, indent=1))
+
+
+if __name__ == "__main__":
+    main()

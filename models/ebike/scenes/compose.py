@@ -1,0 +1,209 @@
+"""One random picture: which things stand where, in which car, seen by which camera."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .cameras import Camera, camera
+from .cars import Room, room
+from .dice import Dice
+from .ebikes import Seat, Vehicle, ebike
+from .people import Body, Pose
+from .rivals import clutter, rival
+from .shapes import Mesh
+
+if TYPE_CHECKING:
+    from .assets import Ready
+
+MAX_THINGS = 40  # indices are kept apart in an 8-bit mask
+READY_SEAT = Seat(-0.2, 0.76, 0.35, 1.0)
+
+
+@dataclass
+class Placed:
+    """A thing on the floor; ``ready`` stands for a library model in place of ``mesh``."""
+
+    label: str
+    kind: str
+    x: float
+    y: float
+    yaw: float
+    lean: float = 0.0
+    mesh: Mesh | None = None
+    ready: Ready | None = None
+
+
+@dataclass
+class Composition:
+    room: Room
+    camera: Camera
+    things: list[Placed]
+    story: str
+    level: float
+    gains: tuple[float, float, float]
+    contrast: float
+    dice: Dice
+
+
+class _Floor:
+    """Finds free places; remembers who stands where as circles."""
+
+    def __init__(self, d: Dice, r: Room) -> None:
+        self._d, self._r = d, r
+        self._taken: list[tuple[float, float, float]] = []
+
+    def place(self, outline: np.ndarray, radius: float, along: bool, slack: float = 0.35) -> tuple[float, float, float] | None:
+        """The best of some random places, or none if even that sticks out further than ``slack``."""
+        d, r = self._d, self._r
+        entering = along and r.opening > 0.4 and not r.hall and d.chance(0.5)
+        best = (math.inf, 0.0, 0.0, 0.0)
+        for _ in range(40):
+            if entering:
+                yaw, x = d.sign() * math.pi / 2 + d.u(-0.22, 0.22), d.u(-0.15, 0.15)
+                y = -r.y + d.u(-0.7, 0.5)
+            else:
+                yaw = d.sign() * math.pi / 2 + d.u(-0.5, 0.5) if along and d.chance(0.65) else d.u(0, 2 * math.pi)
+                x, y = d.u(-r.x, r.x), d.u(-r.y, r.y)
+            c, s = math.cos(yaw), math.sin(yaw)
+            q = outline[:, :2] @ np.array([[c, s], [-s, c]]) + [x, y]
+            front = -r.y - (1.2 if entering else 0.0)
+            over = max(0.0, q[:, 0].max() - r.x, -r.x - q[:, 0].min(), q[:, 1].max() - r.y, front - q[:, 1].min())
+            if entering:
+                out = q[q[:, 1] < -r.y]
+                over += max(0.0, abs(out[:, 0]).max() - r.door) if len(out) else 0.0
+            for ox, oy, far in self._taken:
+                over += max(0.0, (far + radius) * 0.75 - math.hypot(x - ox, y - oy)) * 0.7
+            if over < best[0]:
+                best = (over, x, y, yaw)
+            if over < 0.03:
+                break
+        if best[0] > slack:
+            return None
+        self._taken.append((best[1], best[2], radius))
+        return best[1:]
+
+    def take(self, x: float, y: float, radius: float) -> None:
+        self._taken.append((x, y, radius))
+
+
+def compose(seed: str, library: list[Ready], unseen_only: bool = False, story: str | None = None) -> Composition:
+    """The same seed and library give the same picture."""
+    d = Dice(seed)
+    story = story or d.weighted({"ebike": 0.45, "rival": 0.36, "people": 0.13, "empty": 0.06})
+    hall = d.chance(0.13)
+    r = room(d.fork(), hall)
+    c = camera(d.fork(), r)
+    spot = _Floor(d.fork(), r)
+    things: list[Placed] = []
+
+    def take(label: str) -> tuple[Vehicle | None, Ready | None]:
+        """A vehicle of a class: procedural, or from the library."""
+        ready = [x for x in library if x.source.label == label]
+        share = {"ebike": 0.15, "kick_scooter": 0.15, "wheelchair": 0.1, "trolley": 0.15}.get(label, 0.0)
+        if ready and (unseen_only or d.chance(share)):
+            return None, d.pick(ready)
+        if unseen_only and label in ("ebike", "bicycle"):
+            return None, None
+        return (ebike(d.fork()) if label == "ebike" else rival(d.fork(), label)), None
+
+    def park(label: str) -> None:
+        v, ready = take(label)
+        outline = v.mesh.vertices if v else (ready.outline if ready else None)
+        if outline is None:
+            return
+        radius = 0.5 if label in ("ebike", "bicycle") else 0.42
+        at = spot.place(outline[:: max(1, len(outline) // 400)], radius, along=True, slack=0.45 if label == "ebike" else 0.35)
+        if at is None:
+            return
+        x, y, yaw = at
+        lean = d.u(-0.14, 0.14) if label in ("ebike", "bicycle", "kick_scooter") and d.chance(0.6) else 0.0
+        name = v.kind if v else ready.source.path
+        things.append(Placed(label, name, x, y, yaw, lean, v.mesh if v else None, ready))
+        seat = v.seat if v else READY_SEAT
+        rides = {"ebike": 0.34, "bicycle": 0.12, "wheelchair": 0.6, "kick_scooter": 0.2}.get(label, 0.0)
+        if label == "kick_scooter" and seat and d.chance(rides):
+            things.append(
+                Placed("person", "on", x, y, yaw, 0.0, Body(d.fork()).mesh(Pose(hands=_grips(seat))).moved((-0.1, 0, seat.foot_z)))
+            )
+        elif seat and d.chance(rides):
+            pose = Pose("sit", seat=seat if label != "wheelchair" else _resting(seat), feet_down=label != "wheelchair" and d.chance(0.5))
+            things.append(Placed("person", "rider", x, y, yaw, lean, Body(d.fork()).mesh(pose)))
+            if label == "ebike" and d.chance(0.2):
+                child = Body(d.fork(), child=d.chance(0.6))
+                behind = Seat(seat.x - 0.34, seat.z, seat.bar_x - 0.5, seat.bar_z - 0.1, seat.foot_x - 0.3, seat.foot_z)
+                things.append(Placed("person", "pillion", x, y, yaw, lean, child.mesh(Pose("sit", seat=behind))))
+        elif d.chance(0.5):
+            push(label, v, seat, x, y, yaw)
+        if label == "wheelchair" and d.chance(0.45):
+            push(label, v, seat, x, y, yaw)
+
+    def push(label: str, v: Vehicle | None, seat: Seat | None, x: float, y: float, yaw: float) -> None:
+        """Someone beside the handlebar, or behind the handles."""
+        body = Body(d.fork())
+        if label in ("ebike", "bicycle", "kick_scooter") and seat:
+            side, px = d.sign(), seat.bar_x - d.u(0.15, 0.45)
+            py = side * d.u(0.38, 0.5)
+            hands = _grips(seat, px, py)
+        else:
+            length = v.length if v else 1.0
+            px, py = -length / 2 - d.u(0.2, 0.35), 0.0
+            hands = ((0.28, -0.22, 0.95), (0.28, 0.22, 0.95))
+        cy, sy = math.cos(yaw), math.sin(yaw)
+        gx, gy = x + cy * px - sy * py, y + sy * px + cy * py
+        if abs(gx) > r.x - 0.1 or gy > r.y - 0.08:
+            return
+        kind = "walk" if d.chance(0.5) else "stand"
+        mesh = body.mesh(Pose(kind, phase=d.u(0, 1), hands=hands, lean=d.u(0.05, 0.25), nod=d.u(0, 0.5)))
+        things.append(Placed("person", "pusher", gx, gy, yaw, 0.0, mesh))
+        spot.take(gx, gy, 0.25)
+
+    if story == "ebike":
+        for _ in range(1 if d.chance(0.87) else 2):
+            park("ebike")
+    others = ("bicycle", "kick_scooter", "wheelchair", "pram", "trolley")
+    weights = {"bicycle": 0.22, "kick_scooter": 0.17, "wheelchair": 0.31, "pram": 0.13, "trolley": 0.17}
+    if story == "rival" or (story == "ebike" and d.chance(0.13)):
+        for _ in range(d.pick((1, 1, 1, 2)) if story == "rival" else 1):
+            park(d.weighted(weights) if not unseen_only else d.pick(others))
+    crowd = {"ebike": {0: 0.35, 1: 0.3, 2: 0.2, 3: 0.15}, "rival": {0: 0.35, 1: 0.3, 2: 0.2, 3: 0.15},
+             "people": {1: 0.3, 2: 0.3, 3: 0.2, 5: 0.2}, "empty": {0: 1.0}}[story]  # fmt: skip
+    round_outline = np.array([(0.2 * math.cos(a), 0.25 * math.sin(a)) for a in np.linspace(0, 6.28, 12)])
+    for _ in range(d.weighted(crowd)):
+        at = spot.place(round_outline, 0.22, along=False)
+        if at is None:
+            continue
+        ready = [x for x in library if x.source.label == "person"]
+        if ready and d.chance(0.6 if unseen_only else 0.06):
+            things.append(Placed("person", "ready", *at, ready=d.pick(ready)))
+        else:
+            body = Body(d.fork(), child=d.chance(0.12))
+            things.append(
+                Placed(
+                    "person",
+                    "standing",
+                    *at,
+                    mesh=body.mesh(Pose(d.pick(("stand", "stand", "walk")), phase=d.u(0, 1), lean=d.u(-0.02, 0.15), nod=d.u(-0.1, 0.7))),
+                )
+            )
+    for _ in range(d.weighted({0: 0.7, 1: 0.2, 2: 0.1} if story != "empty" else {0: 0.4, 1: 0.3, 2: 0.3})):
+        v = clutter(d.fork())
+        at = spot.place(v.mesh.vertices[::5], 0.25, along=False)
+        if at:
+            things.append(Placed("clutter", v.kind, *at, mesh=v.mesh))
+    gains = (d.u(0.88, 1.12), 1.0, d.u(0.88, 1.12))
+    return Composition(r, c, things[:MAX_THINGS], story, d.u(0.34, 0.72), gains, d.u(0.85, 1.2), d)
+
+
+def _grips(seat: Seat, px: float = 0.0, py: float = 0.0) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Both handlebar grips, seen from a person standing at (px, py) on the vehicle."""
+    x = seat.bar_x - 0.1 - px
+    return (x, -0.26 - py, seat.bar_z + 0.03), (x, 0.26 - py, seat.bar_z + 0.03)
+
+
+def _resting(seat: Seat) -> Seat:
+    """Hands on the arm rests, feet on the foot plates."""
+    return Seat(seat.x, seat.z, seat.x + 0.28, seat.z + 0.16, seat.foot_x, seat.foot_z)

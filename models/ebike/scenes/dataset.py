@@ -1,0 +1,99 @@
+"""Renders a data set: python -m scenes.dataset OUT --seed 1 --start 0 --count 100
+
+Each picture is OUT/SEED_NUMBER.png with its index mask (.mask.png) and labels (.json). What is already there
+is left alone, so a stopped run goes on where it was. ``--seconds`` stops in time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+import traceback
+from pathlib import Path
+
+import cv2
+
+from boxes import boxes_of
+
+from . import assets
+from .cars import leaves
+from .compose import Composition, compose
+from .sensor import develop, exposure
+from .stage import Stage
+
+
+def put_up(stage: Stage, c: Composition) -> None:
+    """Fills the stage."""
+    stage.clear()
+    stage.add(c.room.mesh)
+    for leaf in leaves(c.room):
+        stage.add(leaf)
+    for i, t in enumerate(c.things):
+        if t.ready is not None:
+            o = stage.add_data(assets.recoloured(t.ready, c.dice.fork(), stage), i + 1)
+        else:
+            o = stage.add(t.mesh, i + 1)
+        stage.place(o, t.x, t.y, t.yaw, t.lean)
+    stage.camera(c.camera)
+    stage.sky(c.room.sky)
+
+
+def render_one(stage: Stage, out: Path, name: str, seed: str, library: list[assets.Ready], unseen: bool, story: str | None) -> None:
+    c = compose(seed, library, unseen, story)
+    put_up(stage, c)
+    light = stage.render(hash_of(seed))
+    picture = develop(light, exposure(light, c.level), c.gains, c.contrast)
+    mask = stage.mask()
+    found = boxes_of(mask, [t.label for t in c.things])
+    note = {
+        "story": c.story,
+        "view": c.camera.view,
+        "fov_deg": round(c.camera.fov_deg),
+        "fisheye": c.camera.fisheye,
+        "things": [{"label": t.label, "kind": t.kind} for t in c.things],
+        "objects": [{"label": label, "box": box, "index": index} for label, box, index in found],
+    }
+    cv2.imwrite(str(out / f"{name}.png"), picture)
+    cv2.imwrite(str(out / f"{name}.mask.png"), mask)
+    (out / f"{name}.json").write_text(json.dumps(note))  # written last: its presence means complete
+
+
+def hash_of(seed: str) -> int:
+    return sum(ord(ch) * 131**k for k, ch in enumerate(seed)) % (1 << 31)
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("out", type=Path)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--start", type=int, default=0)
+    p.add_argument("--count", type=int, default=100)
+    p.add_argument("--seconds", type=float, default=1e9)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--assets", type=Path, default=os.environ.get("YUNTI_ASSETS"), help="folder with clean/ and unclear/ models")
+    p.add_argument("--unseen", action="store_true", help="render the shapes that training never sees")
+    p.add_argument("--story", choices=("ebike", "rival", "people", "empty"))
+    a = p.parse_args()
+    a.out.mkdir(parents=True, exist_ok=True)
+    stage = Stage(a.threads)
+    library = assets.load(Path(a.assets), assets.UNSEEN if a.unseen else assets.CLEAN, stage) if a.assets else []
+    began = time.monotonic()
+    for n in range(a.start, a.start + a.count):
+        name = f"{a.seed:03d}_{n:06d}"
+        if (a.out / f"{name}.json").exists():
+            continue
+        if time.monotonic() - began > a.seconds:
+            break
+        t = time.monotonic()
+        try:
+            render_one(stage, a.out, name, f"{a.seed}/{n}", library, a.unseen, a.story)
+        except Exception:  # one scene that fails must not end a night's run
+            traceback.print_exc()
+            continue
+        print(f"{name} {time.monotonic() - t:.2f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

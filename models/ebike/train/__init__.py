@@ -1,0 +1,1 @@
+"""Fine-tuning YOLOX-nano on rendered scenes. Reading order: net, assign, augment, data, fit, export."""

@@ -1,0 +1,100 @@
+"""Renders and real frames as shots in memory. Renders may be added while training runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from boxes import CLASSES
+from decode import decode, letterbox
+
+from .augment import Shot
+
+# COCO classes that the base net may name in real frames, for pseudo labels.
+COCO_TO_OURS = {0: "person", 1: "bicycle"}
+LONGEST = 416
+
+
+class Renders:
+    """All complete renders below some folders; ``refresh`` picks up new ones."""
+
+    def __init__(self, folders: list[Path], limit: int | None = None) -> None:
+        self._folders, self._limit, self._seen = folders, limit, set()
+        self.shots: list[Shot] = []
+        self.refresh()
+
+    def refresh(self) -> int:
+        for folder in self._folders:
+            for note in sorted(folder.glob("*.json")):
+                if note in self._seen or (self._limit and len(self.shots) >= self._limit):
+                    continue
+                self._seen.add(note)
+                base = str(note)[: -len(".json")]
+                picture, mask = cv2.imread(base + ".png"), cv2.imread(base + ".mask.png", cv2.IMREAD_GRAYSCALE)
+                if picture is None or mask is None:
+                    continue
+                labels = tuple(t["label"] for t in json.loads(note.read_text())["things"])
+                self.shots.append(Shot(picture, mask, labels))
+        return len(self.shots)
+
+    def __call__(self) -> list[Shot]:
+        return self.shots
+
+    def counts(self) -> dict[str, int]:
+        return {c: sum(s.has(c) for s in self.shots) for c in CLASSES}
+
+
+def _pseudo(picture: np.ndarray, session: object) -> Shot:
+    """Labels people and bicycles with the base net, as rectangles in the mask."""
+    s = LONGEST / max(picture.shape[:2])
+    picture = cv2.resize(picture, None, fx=s, fy=s, interpolation=cv2.INTER_AREA)
+    x, scale = letterbox(picture, 416, 416)
+    rows = session.run(None, {"images": x[None]})[0][0]
+    mask, labels = np.zeros(picture.shape[:2], np.uint8), []
+    for f in decode(rows, 416, 416, scale, 0.3):
+        if f.label not in COCO_TO_OURS:
+            continue
+        labels.append(COCO_TO_OURS[f.label])
+        x0, y0, x1, y1 = (max(0, round(v)) for v in f.box)
+        mask[y0:y1, x0:x1] = len(labels)
+    return Shot(picture, mask, tuple(labels), real=True)
+
+
+def real_frames(clips: Path | None, panoramas: Path | None, base: Path, per_clip: int = 60, per_panorama: int = 14) -> list[Shot]:
+    """Frames of real clips (CC BY) and views cut out of panoramas (CC0), as backgrounds and negatives."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(base), providers=["CPUExecutionProvider"])
+    out = []
+    for path in sorted(clips.glob("*.mp4")) if clips else []:
+        video = cv2.VideoCapture(str(path))
+        total = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+        for n in range(0, total, max(1, total // per_clip)):
+            video.set(cv2.CAP_PROP_POS_FRAMES, n)
+            ok, frame = video.read()
+            if ok:
+                out.append(_pseudo(frame, session))
+    for path in sorted(panoramas.glob("*.hdr")) if panoramas else []:
+        light = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        out += [_pseudo(view, session) for view in _views(light, per_panorama)]
+    return out
+
+
+def _views(light: np.ndarray, count: int) -> list[np.ndarray]:
+    """Perspective views of an equirectangular panorama, tone-mapped."""
+    rng, views, (h, w) = np.random.RandomState(3), [], light.shape[:2]
+    for k in range(count):
+        yaw, pitch, half = 2 * np.pi * k / count, rng.uniform(-0.7, 0.2), np.tan(np.radians(rng.uniform(35, 50)))
+        y, x = np.mgrid[-1:1:234j, -1:1:416j]
+        d = np.stack([x * half, y * half * 234 / 416, np.ones_like(x)], -1)
+        c, s = np.cos(pitch), np.sin(pitch)
+        d = np.stack([d[..., 0], d[..., 1] * c - d[..., 2] * s, d[..., 1] * s + d[..., 2] * c], -1)
+        u = (np.arctan2(d[..., 0], d[..., 2]) + yaw) / (2 * np.pi) % 1 * (w - 1)
+        v = (np.arctan2(d[..., 1], np.hypot(d[..., 0], d[..., 2])) / np.pi + 0.5) * (h - 1)
+        part = cv2.remap(light, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR)
+        part = np.clip(part * 0.35 / max(float(np.median(part)), 1e-3), 0, 1) ** (1 / 2.2)
+        views.append((part * 255).astype(np.uint8))
+    return views

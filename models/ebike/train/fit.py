@@ -1,0 +1,146 @@
+"""Trains: python -m train.fit --base yolox_nano_coco_416.onnx --renders work/renders --out work/run1 --steps 2000
+
+Resumable: a run's folder holds ``last.pt`` (everything) and ``ema.pt`` (the averaged weights that are judged and
+exported). Starting the same command again goes on. Renders that appear meanwhile are picked up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from boxes import CLASSES
+
+from .assign import loss
+from .augment import Mixer
+from .data import Renders, real_frames
+from .net import Net
+
+# (width, height) of a batch; wide ones match how a 16:9 camera fills the input.
+CANVASES = ((416, 256), (416, 256), (320, 320), (352, 288), (416, 416))
+
+
+def rate(step: int, steps: int, peak: float, warm: int = 30) -> float:
+    """Linear warm-up, then a cosine down to 2 %."""
+    return peak * min(1.0, (step + 1) / warm) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
+
+
+def batch(mixer: Mixer, size: int, width: int, height: int) -> tuple[Tensor, list[Tensor]]:
+    drawn = [mixer.draw(width, height) for _ in range(size)]
+    x = np.stack([p for p, _ in drawn]).transpose(0, 3, 1, 2).astype(np.float32)
+    return torch.from_numpy(np.ascontiguousarray(x)), [torch.from_numpy(b) for _, b in drawn]
+
+
+@torch.no_grad()
+def average(into: Net, net: Net, step: int, decay: float) -> None:
+    """Exponential moving average, quick at first."""
+    d = min(decay, (step + 1) / (step + 11))
+    for a, b in zip(into.parameters(), net.parameters(), strict=True):
+        a.mul_(d).add_(b, alpha=1 - d)
+    for a, b in zip(into.buffers(), net.buffers(), strict=True):
+        a.copy_(b)
+
+
+def save(path: Path, what: dict) -> None:
+    torch.save(what, path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").replace(path)
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--base", type=Path, required=True)
+    p.add_argument("--renders", type=Path, nargs="+", required=True)
+    p.add_argument("--clips", type=Path, help="folder of real clips (backgrounds and negatives)")
+    p.add_argument("--panoramas", type=Path, help="folder of .hdr panoramas")
+    p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--start", type=Path, help="ema.pt of another run to start from")
+    p.add_argument("--steps", type=int, default=2000)
+    p.add_argument("--batch", type=int, default=16)
+    p.add_argument("--rate", type=float, default=1e-3)
+    p.add_argument("--backbone-rate", type=float, default=1.0, help="factor on the rate; 0 freezes")
+    p.add_argument("--real-share", type=float, default=0.2)
+    p.add_argument("--decay", type=float, default=0.995)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--minutes", type=float, default=1e9, help="stop (resumably) after so long")
+    p.add_argument("--refresh", type=int, default=50, help="look for new renders every n steps")
+    a = p.parse_args()
+    a.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(a.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    random.seed(a.seed)
+    torch.manual_seed(a.seed)
+    renders = Renders(a.renders)
+    real = real_frames(a.clips, a.panoramas, a.base) if a.real_share else []
+    print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}, {device}", flush=True)
+
+    net, step = Net(a.base), 0
+    last = a.out / "last.pt"
+    state = torch.load(last, map_location="cpu") if last.exists() else None
+    mixer = Mixer(renders, real, a.seed + (state["step"] if state else 0), a.real_share)
+    if state or a.start:
+        net.add_norms()
+        net.load_state_dict(state["net"] if state else torch.load(a.start, map_location="cpu")["net"])
+    else:
+        net.restore_norms([batch(mixer, 12, 416, 256)[0] for _ in range(8)])
+    ema = copy.deepcopy(net)
+    net.to(device).train()
+    groups: dict[bool, list] = {True: [], False: []}
+    for bank in (net.convs, net.norms):
+        for name, m in bank.items():
+            groups[name in net.backbone] += list(m.parameters())
+    optimiser = torch.optim.AdamW(
+        [{"params": groups[True], "factor": a.backbone_rate}, {"params": groups[False], "factor": 1.0}], lr=a.rate, weight_decay=5e-4
+    )
+    if state:
+        step = state["step"]
+        optimiser.load_state_dict(state["optimiser"])
+        ema.load_state_dict(state["ema"])
+    ema.to(device).eval()
+    (a.out / "args.json").write_text(json.dumps({k: str(v) for k, v in vars(a).items()}, indent=1))
+
+    sums, began, draw_s = np.zeros(4), time.monotonic(), 0.0
+    chooser = random.Random(a.seed * 7 + step)
+    since = step
+    while step < a.steps and time.monotonic() - began < a.minutes * 60:
+        for g in optimiser.param_groups:
+            g["lr"] = rate(step, a.steps, a.rate) * g["factor"]
+        width, height = chooser.choice(CANVASES)
+        t = time.monotonic()
+        x, truth = batch(mixer, a.batch, width, height)
+        draw_s += time.monotonic() - t
+        cost = loss(net(x.to(device)), [b.to(device) for b in truth], width, height)
+        optimiser.zero_grad()
+        cost.total.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
+        optimiser.step()
+        average(ema, net, step, a.decay)
+        step += 1
+        sums += [float(cost.total), cost.box, cost.objectness, cost.label]
+        if step % 20 == 0:
+            each = (time.monotonic() - began) / (step - since)
+            mean = sums / 20
+            line = f"{step} loss {mean[0]:.3f} box {mean[1]:.3f} objectness {mean[2]:.3f} label {mean[3]:.3f} {each:.2f} s/step (draw {draw_s / (step - since):.2f}) renders {len(renders.shots)}"
+            print(line, flush=True)
+            sums[:] = 0
+        if step % a.refresh == 0:
+            renders.refresh()
+            save(a.out / "ema.pt", {"net": ema.cpu().state_dict(), "step": step, "classes": CLASSES})
+            save(last, {"net": net.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
+            ema.to(device)
+    save(a.out / "ema.pt", {"net": ema.cpu().state_dict(), "step": step, "classes": CLASSES})
+    save(last, {"net": net.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
+    print(f"stopped at step {step} of {a.steps}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
