@@ -99,6 +99,32 @@ pub struct CameraLimits {
     pub back_off_max: Duration,
 }
 
+impl CameraUri {
+    /// From parts that were checked before, as the store keeps them.
+    #[must_use]
+    pub fn from_parts(location: String, user: Option<String>, password: Option<Secret>) -> Self {
+        Self { location, user, password }
+    }
+
+    /// The address without user and password.
+    #[must_use]
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// The user name, if one was given.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// The password, if one was given.
+    #[must_use]
+    pub fn password(&self) -> Option<&Secret> {
+        self.password.as_ref()
+    }
+}
+
 impl fmt::Debug for CameraUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.location)

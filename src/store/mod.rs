@@ -1,7 +1,20 @@
 //! What is kept, and how it is read back. `sqlite.rs` is the only file that names rusqlite.
 //! Not here: who may read what.
 
+mod names;
+mod page;
+mod registry;
+mod sqlite;
+mod wire;
+
+use std::path::PathBuf;
+
 use serde_json::Value;
+
+pub use names::Named;
+pub use page::{AlarmCursor, AlarmFilter, AlarmPage, CursorError, EventPage, Gap, Pruned, Retention};
+pub use registry::{CameraRecord, DeviceRecord, Overrides, TokenRecord};
+pub use sqlite::Store;
 
 use crate::{
     alarm::Alarm,
@@ -63,4 +76,42 @@ pub enum Write {
         subject: String,
         detail: Value,
     },
+}
+
+/// A line of the audit log as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditLine {
+    pub id: u64,
+    pub at: Wall,
+    pub actor: String,
+    pub act: String,
+    pub subject: String,
+    pub detail: Value,
+}
+
+/// Why the store did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    #[error(
+        "another server holds the data folder {0}: stop it, or give this one its own folder with --data; \
+         the lock goes with the process that holds it"
+    )]
+    Locked(PathBuf),
+    #[error("cannot open {path}: {cause}")]
+    Open { path: PathBuf, cause: String },
+    #[error(
+        "{path} was written by a newer Yunti (schema {found}, this one knows up to {known}): run the newer version, \
+         or restore a backup"
+    )]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("nothing is kept under this id")]
+    Missing,
+    #[error("it was changed meanwhile: version {current} is kept")]
+    Conflict { current: u64 },
+    #[error("what is kept is not readable ({what}): {cause}")]
+    Corrupt { what: &'static str, cause: String },
+    #[error("the database failed: {0}")]
+    Database(String),
+    #[error("the store is closed")]
+    Closed,
 }

@@ -1,0 +1,114 @@
+//! Names on the wire and in the database of the domain's plain enums, both ways. Not here: which of them is when.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{
+    alarm::{AlarmKind, AlarmState, LiftState},
+    camera::Transport,
+    device::{Control, DeviceKind, LiftMode, OrderState},
+};
+
+/// A plain enum with a fixed name for each of its values.
+pub trait Named: Sized + Copy + 'static {
+    /// Every value with its name.
+    const NAMES: &'static [(Self, &'static str)];
+
+    /// The name on the wire.
+    fn wire(self) -> &'static str;
+
+    /// The value of a name.
+    #[must_use]
+    fn of_wire(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(value, _)| *value)
+    }
+}
+
+macro_rules! named {
+    ($($type:ident { $($value:ident = $name:literal),+ $(,)? })+) => {$(
+        impl Named for $type {
+            const NAMES: &'static [(Self, &'static str)] = &[$(($type::$value, $name)),+];
+
+            fn wire(self) -> &'static str {
+                match self { $($type::$value => $name),+ }
+            }
+        }
+    )+};
+}
+
+named! {
+    AlarmKind { EbikeInLift = "ebike_in_lift", DeviceTrouble = "device_trouble" }
+    AlarmState { Raised = "raised", Acknowledged = "acknowledged", Resolved = "resolved", FalseAlarm = "false_alarm" }
+    LiftState {
+        None = "none", Ordered = "ordered", Accepted = "accepted", Holding = "holding", Released = "released",
+        Expired = "expired", Refused = "refused", TimedOut = "timed_out", Offline = "offline",
+    }
+    Transport { Tcp = "tcp", Udp = "udp" }
+    DeviceKind { Lift = "lift", Voice = "voice", Light = "light", Gate = "gate" }
+    Control { AlarmOnly = "A", Controlled = "B" }
+    LiftMode {
+        Normal = "normal", Fire = "fire", Evacuation = "evacuation", Inspection = "inspection",
+        Earthquake = "earthquake", EmergencyPower = "emergency_power", Independent = "independent",
+        Unknown = "unknown",
+    }
+    OrderState {
+        Sent = "sent", Accepted = "accepted", Holding = "holding", Released = "released", Done = "done",
+        Expired = "expired", Refused = "refused", TimedOut = "timed_out", Offline = "offline",
+    }
+}
+
+/// The most names that are kept for the life of the process.
+const KEPT_NAMES: usize = 1024;
+
+/// A name read back as the `&'static str` that the domain uses for its fixed names (verbs, timeline steps).
+/// They come from this program's own constants, of this or an earlier version, so there are few; each is kept once.
+pub(super) fn fixed(name: &str) -> &'static str {
+    static KEPT: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = kept.get_or_insert_default();
+    if let Some(known) = kept.get(name) {
+        return known;
+    }
+    if kept.len() >= KEPT_NAMES {
+        return "other";
+    }
+    let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
+    kept.insert(name);
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<T: Named + PartialEq + std::fmt::Debug>() {
+        for (value, name) in T::NAMES {
+            assert_eq!(value.wire(), *name);
+            assert_eq!(T::of_wire(name), Some(*value));
+        }
+        assert_eq!(T::of_wire("no such name"), None);
+    }
+
+    #[test]
+    fn every_name_reads_back() {
+        check::<AlarmKind>();
+        check::<AlarmState>();
+        check::<LiftState>();
+        check::<Transport>();
+        check::<DeviceKind>();
+        check::<Control>();
+        check::<LiftMode>();
+        check::<OrderState>();
+        for (state, name) in AlarmState::NAMES {
+            assert_eq!(state.name(), *name, "the alarm room and the wire agree");
+        }
+    }
+
+    #[test]
+    fn a_fixed_name_is_kept_once() {
+        let text = String::from("captured");
+        assert!(std::ptr::eq(fixed(&text), fixed("captured")));
+    }
+}

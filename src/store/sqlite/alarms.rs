@@ -1,0 +1,201 @@
+//! Alarms, their orders, the audit log; what is old goes.
+
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value as Sql};
+
+use super::Store;
+use crate::{
+    alarm::Alarm,
+    base::{AlarmId, Wall},
+    device::{Epoch, OrderSeq},
+    store::{
+        AlarmCursor, AlarmFilter, AlarmPage, AuditLine, OrderRecord, Pruned, Retention, StoreError,
+        names::{Named, fixed},
+        wire,
+    },
+};
+
+impl Store {
+    /// An alarm, whole; `None` when no alarm has this id.
+    ///
+    /// # Errors
+    /// The database failed, or the store is closed.
+    pub async fn alarm(&self, id: AlarmId) -> Result<Option<Alarm>, StoreError> {
+        self.ask(move |db| {
+            let body: Option<String> = db
+                .prepare_cached("SELECT body FROM alarms WHERE id = ?1")?
+                .query_row(params![id.to_string()], |row| row.get(0))
+                .optional()?;
+            body.map(|body| wire::alarm(&id.to_string(), &body)).transpose()
+        })
+        .await
+    }
+
+    /// At most `limit` alarms, newest first, after `cursor`.
+    ///
+    /// # Errors
+    /// The database failed, or the store is closed.
+    pub async fn alarms(
+        &self,
+        filter: AlarmFilter,
+        cursor: Option<AlarmCursor>,
+        limit: usize,
+    ) -> Result<AlarmPage, StoreError> {
+        self.ask(move |db| page(db, &filter, cursor, limit)).await
+    }
+
+    /// Every alarm that no one has closed, oldest first: what a starting server takes up again.
+    ///
+    /// # Errors
+    /// The database failed, or the store is closed.
+    pub async fn open_alarms(&self) -> Result<Vec<Alarm>, StoreError> {
+        self.ask(|db| {
+            let mut statement =
+                db.prepare_cached("SELECT id, body FROM alarms WHERE closed = 0 ORDER BY raised_at, id")?;
+            collect_alarms(&mut statement.query([])?)
+        })
+        .await
+    }
+
+    /// The orders that served an alarm, in the order they were given.
+    ///
+    /// # Errors
+    /// The database failed, or the store is closed.
+    pub async fn orders_of(&self, alarm: AlarmId) -> Result<Vec<OrderRecord>, StoreError> {
+        self.ask(move |db| {
+            let mut statement = db.prepare_cached(
+                "SELECT key, epoch, seq, device, alarm, verb, state, cause, at FROM orders
+                 WHERE alarm = ?1 ORDER BY epoch, seq",
+            )?;
+            let mut rows = statement.query(params![alarm.to_string()])?;
+            let mut orders = Vec::new();
+            while let Some(row) = rows.next()? {
+                orders.push(order(row)?);
+            }
+            Ok(orders)
+        })
+        .await
+    }
+
+    /// At most `limit` lines of the audit log, newest first, older than line `before`.
+    ///
+    /// # Errors
+    /// The database failed, or the store is closed.
+    pub async fn audit(&self, before: Option<u64>, limit: usize) -> Result<Vec<AuditLine>, StoreError> {
+        self.ask(move |db| {
+            let mut statement = db.prepare_cached(
+                "SELECT id, at, actor, act, subject, detail FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+            )?;
+            let before = before.and_then(|id| i64::try_from(id).ok()).unwrap_or(i64::MAX);
+            let mut rows = statement.query(params![before, sql_limit(limit)])?;
+            let mut lines = Vec::new();
+            while let Some(row) = rows.next()? {
+                lines.push(AuditLine {
+                    id: row.get::<_, i64>(0)?.cast_unsigned(),
+                    at: Wall(row.get(1)?),
+                    actor: row.get(2)?,
+                    act: row.get(3)?,
+                    subject: row.get(4)?,
+                    detail: wire::from_json("audit detail", &row.get::<_, String>(5)?)?,
+                });
+            }
+            Ok(lines)
+        })
+        .await
+    }
+
+    /// Removes what is old. Open alarms stay, whatever their age.
+    ///
+    /// # Errors
+    /// The database failed, or the store is closed.
+    pub async fn prune(&self, retention: Retention) -> Result<Pruned, StoreError> {
+        self.change(move |tx| prune(tx.db, retention)).await
+    }
+}
+
+fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn page(
+    db: &Connection,
+    filter: &AlarmFilter,
+    cursor: Option<AlarmCursor>,
+    limit: usize,
+) -> Result<AlarmPage, StoreError> {
+    let mut sql = String::from("SELECT id, body FROM alarms WHERE 1");
+    let mut values: Vec<Sql> = Vec::new();
+    if !filter.states.is_empty() {
+        let marks = vec!["?"; filter.states.len()].join(", ");
+        sql.push_str(&format!(" AND state IN ({marks})"));
+        values.extend(filter.states.iter().map(|state| Sql::from(state.wire().to_owned())));
+    }
+    if let Some(camera) = filter.camera {
+        sql.push_str(" AND camera = ?");
+        values.push(camera.to_string().into());
+    }
+    if let Some(Wall(since)) = filter.since {
+        sql.push_str(" AND raised_at >= ?");
+        values.push(since.into());
+    }
+    if let Some(AlarmCursor { raised_at: Wall(at), id }) = cursor {
+        sql.push_str(" AND (raised_at, id) < (?, ?)");
+        values.extend([at.into(), id.to_string().into()]);
+    }
+    sql.push_str(" ORDER BY raised_at DESC, id DESC LIMIT ?");
+    // One more than asked for tells whether there is a next page.
+    values.push(sql_limit(limit.saturating_add(1)).into());
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut items = collect_alarms(&mut statement.query(params_from_iter(values))?)?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|last| AlarmCursor { raised_at: last.raised_at, id: last.id });
+    Ok(AlarmPage { items, next })
+}
+
+fn collect_alarms(rows: &mut rusqlite::Rows<'_>) -> Result<Vec<Alarm>, StoreError> {
+    let mut alarms = Vec::new();
+    while let Some(row) = rows.next()? {
+        alarms.push(wire::alarm(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?)?);
+    }
+    Ok(alarms)
+}
+
+fn order(row: &Row<'_>) -> Result<OrderRecord, StoreError> {
+    Ok(OrderRecord {
+        key: wire::id("order key", &row.get::<_, String>(0)?)?,
+        epoch: Epoch(row.get::<_, i64>(1)?.cast_unsigned()),
+        seq: OrderSeq(row.get::<_, i64>(2)?.cast_unsigned()),
+        device: wire::id("device id", &row.get::<_, String>(3)?)?,
+        alarm: wire::id_opt("alarm id", row.get::<_, Option<String>>(4)?.as_deref())?,
+        verb: fixed(&row.get::<_, String>(5)?),
+        state: wire::named("order state", &row.get::<_, String>(6)?)?,
+        cause: row.get(7)?,
+        at: Wall(row.get(8)?),
+    })
+}
+
+fn prune(db: &Connection, retention: Retention) -> Result<Pruned, StoreError> {
+    let limit = sql_limit(Pruned::LIMIT);
+    let events = db
+        .prepare_cached("DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < ?1 ORDER BY seq LIMIT ?2)")?
+        .execute(params![retention.events_before.0, limit])?;
+    let mut statement = db.prepare_cached(
+        "DELETE FROM alarms WHERE id IN
+         (SELECT id FROM alarms WHERE closed = 1 AND raised_at < ?1 ORDER BY raised_at LIMIT ?2) RETURNING id",
+    )?;
+    let mut rows = statement.query(params![retention.alarms_before.0, limit])?;
+    let mut alarms = Vec::new();
+    while let Some(row) = rows.next()? {
+        alarms.push(wire::id("alarm id", &row.get::<_, String>(0)?)?);
+    }
+    let orders = db
+        .prepare_cached(
+            "DELETE FROM orders WHERE key IN (SELECT key FROM orders WHERE at < ?1
+             AND (alarm IS NULL OR alarm NOT IN (SELECT id FROM alarms)) LIMIT ?2)",
+        )?
+        .execute(params![retention.alarms_before.0, limit])?;
+    let audit = db
+        .prepare_cached("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)")?
+        .execute(params![retention.audit_before.0, limit])?;
+    Ok(Pruned { events, alarms, orders, audit })
+}

@@ -1,0 +1,79 @@
+//! One `Write` to its row.
+
+use rusqlite::{Connection, params};
+
+use crate::store::{Event, NewEvent, OrderRecord, StoreError, Write, names::Named, wire};
+
+/// Writes one thing; an event comes back with its place.
+pub(super) fn write(db: &Connection, write: &Write) -> Result<Option<Event>, StoreError> {
+    match write {
+        Write::Alarm(alarm) => {
+            db.prepare_cached(
+                "INSERT INTO alarms (id, state, camera, raised_at, closed, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (id) DO UPDATE SET state = excluded.state, camera = excluded.camera,
+                 raised_at = excluded.raised_at, closed = excluded.closed, body = excluded.body",
+            )?
+            .execute(params![
+                alarm.id.to_string(),
+                alarm.state.wire(),
+                alarm.camera.map(|id| id.to_string()),
+                alarm.raised_at.0,
+                alarm.state.is_closed(),
+                wire::alarm_body(alarm)?,
+            ])?;
+            Ok(None)
+        }
+        Write::Order(order) => {
+            self::order(db, order)?;
+            Ok(None)
+        }
+        Write::Event(new) => event(db, new).map(Some),
+        Write::Audit { at, actor, act, subject, detail } => {
+            db.prepare_cached("INSERT INTO audit (at, actor, act, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(params![at.0, actor, act, subject, wire::json("audit detail", detail)?])?;
+            Ok(None)
+        }
+    }
+}
+
+fn order(db: &Connection, order: &OrderRecord) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO orders (key, epoch, seq, device, alarm, verb, state, cause, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, device = excluded.device,
+         alarm = excluded.alarm, verb = excluded.verb, state = excluded.state, cause = excluded.cause, at = excluded.at",
+    )?
+    .execute(params![
+        order.key.to_string(),
+        order.epoch.0.cast_signed(),
+        order.seq.0.cast_signed(),
+        order.device.to_string(),
+        order.alarm.map(|id| id.to_string()),
+        order.verb,
+        order.state.wire(),
+        order.cause,
+        order.at.0,
+    ])?;
+    Ok(())
+}
+
+fn event(db: &Connection, new: &NewEvent) -> Result<Event, StoreError> {
+    db.prepare_cached("INSERT INTO events (at, kind, camera, device, alarm, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![
+            new.at.0,
+            new.kind,
+            new.camera.map(|id| id.to_string()),
+            new.device.map(|id| id.to_string()),
+            new.alarm.map(|id| id.to_string()),
+            wire::json("event", &new.data)?,
+        ])?;
+    Ok(Event {
+        seq: db.last_insert_rowid().cast_unsigned(),
+        at: new.at,
+        kind: new.kind.to_owned(),
+        camera: new.camera,
+        device: new.device,
+        alarm: new.alarm,
+        data: new.data.clone(),
+    })
+}

@@ -1,0 +1,217 @@
+//! How composite values lie in the database's text columns: serde twins and their conversions.
+//! Not here: SQL; the API's own wire forms.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Overrides, StoreError,
+    names::{Named, fixed},
+};
+use crate::{
+    alarm::{Alarm, AlarmSighting, Step},
+    base::{DeviceId, NormPoint, NormRect, Polygon, TrackId, Wall},
+    detect::Label,
+};
+
+#[derive(Serialize, Deserialize)]
+struct AlarmBody {
+    kind: String,
+    state: String,
+    camera: Option<String>,
+    device: Option<String>,
+    sighting: Option<SightingBody>,
+    raised_at: i64,
+    cleared_at: Option<i64>,
+    lift: String,
+    escalated: bool,
+    note: Option<String>,
+    actor: Option<String>,
+    timeline: Vec<StepBody>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SightingBody {
+    track: u64,
+    label: String,
+    score: f32,
+    rect: [f32; 4],
+}
+
+#[derive(Serialize, Deserialize)]
+struct StepBody {
+    at: i64,
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    detail: String,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct OverridesBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_score: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirm: Option<(u8, u8)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clear_after_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cooldown_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    margin: Option<f32>,
+}
+
+fn corrupt<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> StoreError {
+    move |cause| StoreError::Corrupt { what, cause: cause.to_string() }
+}
+
+/// The value of a name that the database holds.
+pub(super) fn named<T: Named>(what: &'static str, name: &str) -> Result<T, StoreError> {
+    T::of_wire(name).ok_or_else(|| StoreError::Corrupt { what, cause: format!("`{name}` is not known") })
+}
+
+/// An id that the database holds.
+pub(super) fn id<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, StoreError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(corrupt(what))
+}
+
+/// An id that may be absent.
+pub(super) fn id_opt<T: std::str::FromStr>(what: &'static str, text: Option<&str>) -> Result<Option<T>, StoreError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.map(|text| id(what, text)).transpose()
+}
+
+/// A JSON text from a value that cannot fail to be written.
+pub(super) fn json<T: Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(corrupt(what))
+}
+
+/// A value from the database's JSON text.
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(corrupt(what))
+}
+
+pub(super) fn alarm_body(alarm: &Alarm) -> Result<String, StoreError> {
+    json(
+        "alarm",
+        &AlarmBody {
+            kind: alarm.kind.wire().to_owned(),
+            state: alarm.state.wire().to_owned(),
+            camera: alarm.camera.map(|id| id.to_string()),
+            device: alarm.device.map(|id| id.to_string()),
+            sighting: alarm.sighting.as_ref().map(|s| SightingBody {
+                track: s.track.0,
+                label: s.label.as_str().to_owned(),
+                score: s.score,
+                rect: [s.rect.x0, s.rect.y0, s.rect.x1, s.rect.y1],
+            }),
+            raised_at: alarm.raised_at.0,
+            cleared_at: alarm.cleared_at.map(|at| at.0),
+            lift: alarm.lift.wire().to_owned(),
+            escalated: alarm.escalated,
+            note: alarm.note.clone(),
+            actor: alarm.actor.clone(),
+            timeline: alarm
+                .timeline
+                .iter()
+                .map(|step| StepBody {
+                    at: step.at.0,
+                    name: step.name.to_owned(),
+                    device: step.device.map(|id| id.to_string()),
+                    detail: step.detail.clone(),
+                })
+                .collect(),
+        },
+    )
+}
+
+pub(super) fn alarm(key: &str, body: &str) -> Result<Alarm, StoreError> {
+    let body: AlarmBody = from_json("alarm", body)?;
+    Ok(Alarm {
+        id: id("alarm id", key)?,
+        kind: named("alarm kind", &body.kind)?,
+        state: named("alarm state", &body.state)?,
+        camera: id_opt("camera id", body.camera.as_deref())?,
+        device: id_opt("device id", body.device.as_deref())?,
+        sighting: body.sighting.map(|s| {
+            let [x0, y0, x1, y1] = s.rect;
+            AlarmSighting {
+                track: TrackId(s.track),
+                label: Label::new(&s.label),
+                score: s.score,
+                rect: NormRect { x0, y0, x1, y1 },
+            }
+        }),
+        raised_at: Wall(body.raised_at),
+        cleared_at: body.cleared_at.map(Wall),
+        lift: named("lift state", &body.lift)?,
+        escalated: body.escalated,
+        note: body.note,
+        actor: body.actor,
+        timeline: body
+            .timeline
+            .into_iter()
+            .map(|step| {
+                Ok(Step {
+                    at: Wall(step.at),
+                    name: fixed(&step.name),
+                    device: id_opt("device id", step.device.as_deref())?,
+                    detail: step.detail,
+                })
+            })
+            .collect::<Result<_, StoreError>>()?,
+    })
+}
+
+pub(super) fn zone_body(zone: Option<&Polygon>) -> Result<Option<String>, StoreError> {
+    zone.map(|zone| json("zone", &zone.points().iter().map(|p| [p.x, p.y]).collect::<Vec<_>>())).transpose()
+}
+
+pub(super) fn zone(text: Option<&str>) -> Result<Option<Polygon>, StoreError> {
+    let Some(text) = text else { return Ok(None) };
+    let points: Vec<[f32; 2]> = from_json("zone", text)?;
+    let points = points.into_iter().map(|[x, y]| NormPoint { x, y }).collect();
+    Polygon::new(points).map(Some).map_err(corrupt("zone"))
+}
+
+pub(super) fn devices_body(devices: &[DeviceId]) -> Result<String, StoreError> {
+    json("devices", &devices.iter().map(ToString::to_string).collect::<Vec<_>>())
+}
+
+pub(super) fn devices(text: &str) -> Result<Vec<DeviceId>, StoreError> {
+    let ids: Vec<String> = from_json("devices", text)?;
+    ids.iter().map(|text| id("device id", text)).collect()
+}
+
+pub(super) fn overrides_body(overrides: &Overrides) -> Result<String, StoreError> {
+    let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    json(
+        "overrides",
+        &OverridesBody {
+            min_score: overrides.min_score,
+            confirm: overrides.confirm,
+            clear_after_ms: overrides.clear_after.map(ms),
+            cooldown_ms: overrides.cooldown.map(ms),
+            margin: overrides.margin,
+        },
+    )
+}
+
+pub(super) fn overrides(text: &str) -> Result<Overrides, StoreError> {
+    let body: OverridesBody = from_json("overrides", text)?;
+    Ok(Overrides {
+        min_score: body.min_score,
+        confirm: body.confirm,
+        clear_after: body.clear_after_ms.map(Duration::from_millis),
+        cooldown: body.cooldown_ms.map(Duration::from_millis),
+        margin: body.margin,
+    })
+}
