@@ -25,11 +25,11 @@ struct Ring {
 }
 
 impl Recent {
-    pub fn new(last: u64, capacity: usize) -> Self {
+    pub(super) fn new(last: u64, capacity: usize) -> Self {
         Self { inner: Mutex::new(Ring { floor: last, events: VecDeque::new() }), capacity }
     }
 
-    pub fn push(&self, events: Vec<Event>) {
+    pub(super) fn push(&self, events: Vec<Event>) {
         let mut ring = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         for event in events {
             let expected = ring.events.back().map_or(ring.floor, |newest| newest.seq) + 1;
@@ -48,7 +48,7 @@ impl Recent {
     }
 
     /// The events after `seq`; `None` when some of them are no longer here.
-    pub fn after(&self, seq: u64, limit: usize) -> Option<Vec<Event>> {
+    pub(super) fn after(&self, seq: u64, limit: usize) -> Option<Vec<Event>> {
         let ring = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let skip = usize::try_from(seq.checked_sub(ring.floor)?).ok()?;
         Some(ring.events.iter().skip(skip).take(limit).cloned().collect())

@@ -28,14 +28,14 @@ pub(super) trait Job: Send {
 
 /// The open transaction of a group, or the reading connection.
 pub(super) struct Tx<'a> {
-    pub db: &'a Connection,
+    pub(super) db: &'a Connection,
     /// Events written so far, in order.
-    pub events: Vec<Event>,
+    pub(super) events: Vec<Event>,
 }
 
 impl Tx<'_> {
     /// Writes a batch; returns its events with their places.
-    pub fn write_all(&mut self, batch: &[Write]) -> Result<Vec<Event>, StoreError> {
+    pub(super) fn write_all(&mut self, batch: &[Write]) -> Result<Vec<Event>, StoreError> {
         let first = self.events.len();
         for write in batch {
             if let Some(event) = rows::write(self.db, write)? {
@@ -60,7 +60,7 @@ where
     F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     T: Send + 'static,
 {
-    pub fn new(run: F) -> (Box<dyn Job>, Answer<T>) {
+    pub(super) fn new(run: F) -> (Box<dyn Job>, Answer<T>) {
         let (reply, answer) = oneshot::channel();
         (Box::new(Self { run: Some(run), result: None, reply }), answer)
     }
@@ -97,7 +97,7 @@ pub(super) struct Question;
 
 impl Question {
     #[expect(clippy::new_ret_no_self, reason = "a question is a change that changes nothing")]
-    pub fn new<F, T>(run: F) -> (Box<dyn Job>, Answer<T>)
+    pub(super) fn new<F, T>(run: F) -> (Box<dyn Job>, Answer<T>)
     where
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
