@@ -29,6 +29,7 @@ pub mod store;
 pub mod flow;
 pub mod simulate;
 pub mod api;
+pub mod dashboard;
 pub mod command;
 pub mod config;
 pub mod server;

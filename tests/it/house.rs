@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "base",
     "telemetry",
     "frame",
@@ -33,7 +33,7 @@ const HOMES: [(&str, &[&str]); 9] = [
     ("rusqlite", &["store/sqlite"]),
     ("metrics", &["telemetry/"]),
     ("tracing_subscriber", &["telemetry/"]),
-    ("axum", &["api/", "server"]),
+    ("axum", &["api/", "dashboard/", "server"]),
     ("tokio_tungstenite", &["simulate/"]),
     ("clap", &["main.rs"]),
     ("anyhow", &["main.rs", "server"]),
