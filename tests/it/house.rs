@@ -22,6 +22,7 @@ const ROOMS: [&str; 19] = [
     "flow",
     "simulate",
     "api",
+    "dashboard",
     "command",
     "config",
 ];
