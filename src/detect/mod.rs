@@ -1,5 +1,8 @@
 //! What a model saw in a frame: labels, scores, boxes in fractions of the native picture. Not here: running models.
 
+pub mod decode;
+pub mod nms;
+
 use std::{fmt, sync::Arc};
 
 use crate::base::{CameraId, FrameSeq, Mono, NormPoint, NormRect, Size};

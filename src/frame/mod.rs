@@ -1,6 +1,7 @@
 //! Decoded pictures and the one pass from pixels to tensor. Not here: where pictures come from, what is in them.
 
 pub mod letterbox;
+pub mod still;
 
 use std::{fmt, sync::Arc};
 
