@@ -2,6 +2,8 @@
 //! Not here: clocks, sockets, storage. The step function is [`book::AlarmBook::step`].
 
 pub mod book;
+mod entry;
+mod hold;
 
 use std::time::Duration;
 
