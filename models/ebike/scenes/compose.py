@@ -40,7 +40,7 @@ class Placed:
 @dataclass
 class Composition:
     room: Room
-    camera: Camera
+    cameras: list[Camera]
     things: list[Placed]
     story: str
     level: float
@@ -90,13 +90,14 @@ class _Floor:
         self._taken.append((x, y, radius))
 
 
-def compose(seed: str, library: list[Ready], unseen_only: bool = False, story: str | None = None) -> Composition:
-    """The same seed and library give the same picture."""
+def compose(seed: str, library: list[Ready], unseen_only: bool = False, story: str | None = None, views: int = 1) -> Composition:
+    """The same seed and library give the same pictures; more views cost less than more scenes."""
     d = Dice(seed)
     story = story or d.weighted({"ebike": 0.45, "rival": 0.36, "people": 0.13, "empty": 0.06})
     hall = d.chance(0.13)
     r = room(d.fork(), hall)
-    c = camera(d.fork(), r)
+    eyes = d.fork()
+    cameras = [camera(eyes.fork(), r) for _ in range(views)]
     spot = _Floor(d.fork(), r)
     things: list[Placed] = []
 
@@ -195,7 +196,7 @@ def compose(seed: str, library: list[Ready], unseen_only: bool = False, story: s
         if at:
             things.append(Placed("clutter", v.kind, *at, mesh=v.mesh))
     gains = (d.u(0.88, 1.12), 1.0, d.u(0.88, 1.12))
-    return Composition(r, c, things[:MAX_THINGS], story, d.u(0.34, 0.72), gains, d.u(0.85, 1.2), d)
+    return Composition(r, cameras, things[:MAX_THINGS], story, d.u(0.34, 0.72), gains, d.u(0.85, 1.2), d)
 
 
 def _grips(seat: Seat, px: float = 0.0, py: float = 0.0) -> tuple[tuple[float, float, float], tuple[float, float, float]]:

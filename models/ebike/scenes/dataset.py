@@ -1,6 +1,6 @@
 """Renders a data set: python -m scenes.dataset OUT --seed 1 --start 0 --count 100
 
-Each picture is OUT/SEED_NUMBER.png with its index mask (.mask.png) and labels (.json). What is already there
+Each picture is OUT/SEED_NUMBERv.png (v = a, b, ... the views of one scene) with its index mask (.mask.png) and labels (.json). What is already there
 is left alone, so a stopped run goes on where it was. ``--seconds`` stops in time.
 """
 
@@ -25,7 +25,7 @@ from .stage import Stage
 
 
 def put_up(stage: Stage, c: Composition) -> None:
-    """Fills the stage."""
+    """Fills the stage, all but the camera."""
     stage.clear()
     stage.add(c.room.mesh)
     for leaf in leaves(c.room):
@@ -36,28 +36,29 @@ def put_up(stage: Stage, c: Composition) -> None:
         else:
             o = stage.add(t.mesh, i + 1)
         stage.place(o, t.x, t.y, t.yaw, t.lean)
-    stage.camera(c.camera)
     stage.sky(c.room.sky)
 
 
-def render_one(stage: Stage, out: Path, name: str, seed: str, library: list[assets.Ready], unseen: bool, story: str | None) -> None:
-    c = compose(seed, library, unseen, story)
+def render_scene(stage: Stage, out: Path, name: str, seed: str, library: list[assets.Ready], a: argparse.Namespace) -> None:
+    """All views of one scene."""
+    c = compose(seed, library, a.unseen, a.story, a.views)
     put_up(stage, c)
-    light = stage.render(hash_of(seed))
-    picture = develop(light, exposure(light, c.level), c.gains, c.contrast)
-    mask = stage.mask()
-    found = boxes_of(mask, [t.label for t in c.things])
-    note = {
-        "story": c.story,
-        "view": c.camera.view,
-        "fov_deg": round(c.camera.fov_deg),
-        "fisheye": c.camera.fisheye,
-        "things": [{"label": t.label, "kind": t.kind} for t in c.things],
-        "objects": [{"label": label, "box": box, "index": index} for label, box, index in found],
-    }
-    cv2.imwrite(str(out / f"{name}.png"), picture)
-    cv2.imwrite(str(out / f"{name}.mask.png"), mask)
-    (out / f"{name}.json").write_text(json.dumps(note))  # written last: its presence means complete
+    for k, camera in enumerate(c.cameras):
+        stage.camera(camera)
+        light, mask = stage.render(hash_of(seed)), stage.mask()
+        found = boxes_of(mask, [t.label for t in c.things])
+        note = {
+            "story": c.story,
+            "view": camera.view,
+            "fov_deg": round(camera.fov_deg),
+            "fisheye": camera.fisheye,
+            "things": [{"label": t.label, "kind": t.kind} for t in c.things],
+            "objects": [{"label": label, "box": box, "index": index} for label, box, index in found],
+        }
+        shot = f"{name}{'abcdefgh'[k]}"
+        cv2.imwrite(str(out / f"{shot}.png"), develop(light, exposure(light, c.level), c.gains, c.contrast))
+        cv2.imwrite(str(out / f"{shot}.mask.png"), mask)
+        (out / f"{shot}.json").write_text(json.dumps(note))  # written last: its presence means complete
 
 
 def hash_of(seed: str) -> int:
@@ -74,6 +75,7 @@ def main() -> None:
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--assets", type=Path, default=os.environ.get("YUNTI_ASSETS"), help="folder with clean/ and unclear/ models")
     p.add_argument("--unseen", action="store_true", help="render the shapes that training never sees")
+    p.add_argument("--views", type=int, default=2, help="cameras a scene, 1 to 8")
     p.add_argument("--story", choices=("ebike", "rival", "people", "empty"))
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
@@ -82,13 +84,13 @@ def main() -> None:
     began = time.monotonic()
     for n in range(a.start, a.start + a.count):
         name = f"{a.seed:03d}_{n:06d}"
-        if (a.out / f"{name}.json").exists():
+        if (a.out / f"{name}{'abcdefgh'[a.views - 1]}.json").exists():
             continue
         if time.monotonic() - began > a.seconds:
             break
         t = time.monotonic()
         try:
-            render_one(stage, a.out, name, f"{a.seed}/{n}", library, a.unseen, a.story)
+            render_scene(stage, a.out, name, f"{a.seed}/{n}", library, a)
         except Exception:  # one scene that fails must not end a night's run
             traceback.print_exc()
             continue

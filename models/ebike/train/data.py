@@ -67,7 +67,9 @@ def real_frames(clips: Path | None, panoramas: Path | None, base: Path, per_clip
     """Frames of real clips (CC BY) and views cut out of panoramas (CC0), as backgrounds and negatives."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(base), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 3, 1
+    session = onnxruntime.InferenceSession(str(base), options, providers=["CPUExecutionProvider"])
     out = []
     for path in sorted(clips.glob("*.mp4")) if clips else []:
         video = cv2.VideoCapture(str(path))

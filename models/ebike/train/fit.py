@@ -10,10 +10,14 @@ import argparse
 import copy
 import json
 import math
+import os
 import random
 import time
 from pathlib import Path
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning at barriers wastes a shared machine
+
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -70,12 +74,13 @@ def main() -> None:
     p.add_argument("--real-share", type=float, default=0.2)
     p.add_argument("--decay", type=float, default=0.995)
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--threads", type=int, default=1, help="on a busy machine one is faster than two")
     p.add_argument("--minutes", type=float, default=1e9, help="stop (resumably) after so long")
     p.add_argument("--refresh", type=int, default=50, help="look for new renders every n steps")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(a.threads)
+    cv2.setNumThreads(1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     random.seed(a.seed)
     torch.manual_seed(a.seed)
@@ -93,7 +98,7 @@ def main() -> None:
     else:
         net.restore_norms([batch(mixer, 12, 416, 256)[0] for _ in range(8)])
     ema = copy.deepcopy(net)
-    net.to(device).train()
+    net.to(device, memory_format=torch.channels_last).train()
     groups: dict[bool, list] = {True: [], False: []}
     for bank in (net.convs, net.norms):
         for name, m in bank.items():
@@ -118,14 +123,14 @@ def main() -> None:
         t = time.monotonic()
         x, truth = batch(mixer, a.batch, width, height)
         draw_s += time.monotonic() - t
-        cost = loss(net(x.to(device)), [b.to(device) for b in truth], width, height)
+        cost = loss(net(x.to(device, memory_format=torch.channels_last)), [b.to(device) for b in truth], width, height)
         optimiser.zero_grad()
         cost.total.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
         optimiser.step()
         average(ema, net, step, a.decay)
         step += 1
-        sums += [float(cost.total), cost.box, cost.objectness, cost.label]
+        sums += [float(cost.total.detach()), cost.box, cost.objectness, cost.label]
         if step % 20 == 0:
             each = (time.monotonic() - began) / (step - since)
             mean = sums / 20
