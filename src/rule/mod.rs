@@ -1,5 +1,16 @@
 //! Scene → Finding: zone, confirmation, margin over rivals, clearing, schedule. Not here: clocks, I/O, what follows a finding.
 
+mod face;
+pub mod schedule;
+mod settings;
+mod state;
+mod vehicle;
+mod zone;
+
+pub use settings::{FaceSettings, RuleSettings, SettingsError, VehicleSettings, Watch};
+pub use state::Rule;
+pub use zone::Inside;
+
 use crate::{
     base::{CameraId, FrameSeq, NormRect, TrackId},
     detect::{Label, Stamps},

@@ -1,5 +1,11 @@
 //! Detections → Scene: association, motion, track life. Not here: what a track means, clocks, I/O.
 
+mod assign;
+mod motion;
+mod tracker;
+
+pub use tracker::{Tracker, TrackerSettings};
+
 use crate::{
     base::{CameraId, FrameSeq, Mono, NormPoint, NormRect, Size, TrackId},
     detect::{Label, Stamps},
