@@ -1,4 +1,4 @@
-"""Judges a model: python evaluate.py --model ebike.onnx [--real DIR] [--renders DIR] [--clips DIR] [--json OUT]
+"""Judges a model: python evaluate.py --model ebike.onnx [--real DIR] [--renders DIR] [--coco DIR] [--clips DIR] [--json OUT]
 
 ``--real`` is a folder with labels.json (file, view, width, height, objects) of real pictures: measured, never
 trained on. The figure to steer by is recall at a fixed share of falsely hit negatives; recall alone misleads.
@@ -154,6 +154,20 @@ def real_pictures(folder: Path, detect: Detector) -> Iterable[Judged]:
         yield Judged(e["file"], e["view"], truth, detect(picture), picture.shape[:2])
 
 
+def coco_pictures(folder: Path, detect: Detector) -> Iterable[Judged]:
+    """A COCO export: ``annotations.json`` and its pictures."""
+    notes = json.loads((folder / "annotations.json").read_text())
+    names = {c["id"]: c["name"] for c in notes["categories"]}
+    for i in notes["images"]:
+        picture = cv2.imread(str(folder / i["file_name"]))
+        truth = []
+        for n in notes["annotations"]:
+            if n["image_id"] == i["id"] and names[n["category_id"]] in CLASSES:
+                x, y, w, h = n["bbox"]
+                truth.append((CLASSES.index(names[n["category_id"]]), [x, y, x + w, y + h]))
+        yield Judged(i["file_name"], "site", truth, detect(picture), picture.shape[:2])
+
+
 def rendered_pictures(folder: Path, detect: Detector, limit: int | None) -> Iterable[Judged]:
     for note in sorted(folder.glob("*.json"))[:limit]:
         n = json.loads(note.read_text())
@@ -214,6 +228,7 @@ def main() -> None:
     p.add_argument("--model", type=Path, default=Path(__file__).parent / "ebike.onnx")
     p.add_argument("--real", type=Path)
     p.add_argument("--renders", type=Path)
+    p.add_argument("--coco", type=Path, help="a COCO export with annotations.json, such as held-back alarms of a site")
     p.add_argument("--clips", type=Path)
     p.add_argument("--threshold", type=float, default=0.35)
     p.add_argument("--every", type=int, default=2, help="look at every n-th picture of a clip (2 = 5 looks a second)")
@@ -223,6 +238,7 @@ def main() -> None:
     detect, out = Detector(a.model), {}
     for name, pictures in (
         ("real", list(real_pictures(a.real, detect)) if a.real else []),
+        ("coco", list(coco_pictures(a.coco, detect)) if a.coco else []),
         ("renders", list(rendered_pictures(a.renders, detect, a.limit)) if a.renders else []),
     ):
         if pictures:

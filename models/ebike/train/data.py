@@ -85,6 +85,29 @@ def real_frames(clips: Path | None, panoramas: Path | None, base: Path, per_clip
     return out
 
 
+def coco_shots(folder: Path) -> list[Shot]:
+    """A COCO export (``annotations.json`` and its pictures), such as a site's judged alarms; boxes become masks."""
+    notes = json.loads((folder / "annotations.json").read_text())
+    names = {c["id"]: c["name"] for c in notes["categories"]}
+    boxes: dict[int, list[dict]] = {}
+    for n in notes["annotations"]:
+        boxes.setdefault(n["image_id"], []).append(n)
+    out = []
+    for i in notes["images"]:
+        picture = cv2.imread(str(folder / i["file_name"]))
+        if picture is None:
+            continue
+        k = LONGEST / max(picture.shape[:2])
+        picture = cv2.resize(picture, None, fx=k, fy=k, interpolation=cv2.INTER_AREA)
+        mask, labels = np.zeros(picture.shape[:2], np.uint8), []
+        for n in sorted(boxes.get(i["id"], []), key=lambda n: -n["bbox"][2] * n["bbox"][3])[:200]:  # large ones below small ones
+            x, y, w, h = (v * k for v in n["bbox"])
+            labels.append(names[n["category_id"]])
+            mask[round(max(y, 0)) : round(y + h), round(max(x, 0)) : round(x + w)] = len(labels)
+        out.append(Shot(picture, mask, tuple(labels), real=True))
+    return out
+
+
 def _views(light: np.ndarray, count: int) -> list[np.ndarray]:
     """Perspective views of an equirectangular panorama, tone-mapped."""
     rng, views, (h, w) = np.random.RandomState(3), [], light.shape[:2]

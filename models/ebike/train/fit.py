@@ -26,7 +26,7 @@ from boxes import CLASSES
 
 from .assign import loss
 from .augment import Mixer
-from .data import Renders, real_frames
+from .data import Renders, coco_shots, real_frames
 from .net import Net
 
 # (width, height) of a batch; wide ones match how a 16:9 camera fills the input.
@@ -65,6 +65,7 @@ def main() -> None:
     p.add_argument("--renders", type=Path, nargs="+", required=True)
     p.add_argument("--clips", type=Path, help="folder of real clips (backgrounds and negatives)")
     p.add_argument("--panoramas", type=Path, help="folder of .hdr panoramas")
+    p.add_argument("--coco", type=Path, nargs="*", default=[], help="COCO exports of own footage, to adapt to a site")
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--start", type=Path, help="ema.pt of another run to start from")
     p.add_argument("--steps", type=int, default=2000)
@@ -86,6 +87,8 @@ def main() -> None:
     torch.manual_seed(a.seed)
     renders = Renders(a.renders)
     real = real_frames(a.clips, a.panoramas, a.base) if a.real_share else []
+    for folder in a.coco:
+        real += coco_shots(folder)
     print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}, {device}", flush=True)
 
     net, step = Net(a.base), 0

@@ -1,0 +1,83 @@
+"""Shapes and scenes, without Blender."""
+
+import numpy as np
+import pytest
+
+from scenes.cameras import camera
+from scenes.cars import leaves, room
+from scenes.clips import Track
+from scenes.dice import Dice
+from scenes.ebikes import KINDS, ebike
+from scenes.people import Body, Pose
+from scenes.rivals import RIVALS, clutter, rival
+from scenes.sensor import develop, exposure
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_ebikes_stand_on_the_floor_and_have_their_size(kind: str) -> None:
+    for seed in range(6):
+        v = ebike(Dice(f"{kind}{seed}"), kind).mesh.vertices
+        low, high = v.min(0), v.max(0)
+        assert -0.06 < low[2] < 0.05
+        assert 1.0 < high[0] - low[0] < 2.6
+        assert high[2] < 2.0
+
+
+@pytest.mark.parametrize("label", list(RIVALS))
+def test_rivals_are_valid_meshes(label: str) -> None:
+    for seed in range(6):
+        v = rival(Dice(seed), label)
+        assert v.label == label
+        assert np.isfinite(v.mesh.vertices).all()
+        assert max(i for f in v.mesh.faces for i in f) < len(v.mesh.vertices)
+        assert len(v.mesh.faces) == len(v.mesh.paint_of_face) == len(v.mesh.smooth)
+
+
+def test_the_same_seed_gives_the_same_shape() -> None:
+    a, b, c = (ebike(Dice(s)).mesh.vertices for s in ("x", "x", "y"))
+    assert np.array_equal(a, b)
+    assert a.shape != c.shape or not np.array_equal(a, c)
+
+
+def test_a_body_keeps_its_height_in_any_step() -> None:
+    body = Body(Dice(3), helmet=False)
+    for phase in (0.0, 0.25, 0.5, 0.75):
+        top = body.mesh(Pose("walk", phase)).vertices[:, 2].max()
+        assert abs(top - body.height) < 0.15
+
+
+def test_door_leaves_move_apart() -> None:
+    r = room(Dice(5), sizes=(0.8, 0.9, 2.3))
+    shut, wide = (leaves(r, o)[1].vertices[:, 0].min() for o in (0.0, 1.0))
+    assert shut == pytest.approx(0.0, abs=0.01)
+    assert wide > r.door * 0.9
+
+
+def test_cameras_hang_inside() -> None:
+    for seed in range(40):
+        d = Dice(seed)
+        r = room(d.fork(), hall=seed % 4 == 0)
+        c = camera(d, r)
+        assert abs(c.place[0]) <= r.x
+        assert abs(c.place[1]) <= r.y
+        assert 0.5 < c.place[2] < r.z
+
+
+def test_clutter_never_fails() -> None:
+    assert all(len(clutter(Dice(s)).mesh.vertices) for s in range(40))
+
+
+def test_a_track_counts_steps_backwards() -> None:
+    t = Track([(0, 0, -2, np.pi / 2), (2, 0, 0, np.pi / 2), (4, 0, -2, np.pi / 2)])
+    assert t.at(2)[1] == pytest.approx(0)
+    assert t.walked(2) == pytest.approx(2, abs=0.05)
+    assert t.walked(4) == pytest.approx(0, abs=0.05)
+    assert t.moving(1)
+    assert not t.moving(5)
+
+
+def test_development_keeps_order_and_range() -> None:
+    light = np.tile(np.linspace(0, 4, 64, dtype=np.float32)[None, :, None], (64, 1, 3))
+    out = develop(light, exposure(light, 0.5))
+    assert out.dtype == np.uint8
+    assert (np.diff(out[0, :, 0].astype(int)) >= 0).all()

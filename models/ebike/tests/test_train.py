@@ -1,0 +1,92 @@
+"""Target assignment and augmentation."""
+
+import random
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from train.assign import corners, loss, match  # noqa: E402
+from train.augment import Mixer, Recipe, Shot, paste, warp  # noqa: E402
+from train.fit import rate  # noqa: E402
+
+grid = __import__("decode").grid
+
+
+def shot(label: str = "ebike", x: int = 60, size: int = 50) -> Shot:
+    mask = np.zeros((120, 200), np.uint8)
+    mask[40 : 40 + size, x : x + size] = 1
+    picture = np.full((120, 200, 3), 90, np.uint8)
+    picture[mask == 1] = (0, 0, 250)
+    return Shot(picture, mask, (label,))
+
+
+def test_match_gives_every_box_cells_near_its_centre() -> None:
+    cells, strides = (torch.from_numpy(v) for v in grid(128, 128))
+    out = torch.zeros(len(cells), 12)
+    out[:, 2:4] = 1.0
+    boxes, labels = torch.tensor([[20.0, 20, 60, 60], [80, 70, 120, 110]]), torch.tensor([0, 3])
+    at, of, iou = match(out, corners(out, cells, strides), boxes, labels, (cells + 0.5) * strides, strides)
+    assert set(of.tolist()) == {0, 1}
+    centre = (boxes[of, :2] + boxes[of, 2:]) / 2
+    assert (((cells[at] + 0.5) * strides[at] - centre).abs() <= 2.5 * strides[at]).all()
+    assert (iou >= 0).all()
+    assert len(at) == len(set(at.tolist()))
+
+
+def test_loss_falls_when_a_toy_head_is_fitted() -> None:
+    torch.manual_seed(0)
+    out = torch.zeros(1, len(grid(64, 64)[0]), 12).requires_grad_()
+    truth = [torch.tensor([[8.0, 8, 40, 44, 2]])]
+    optimiser = torch.optim.Adam([out], lr=0.1)
+    first = None
+    for _ in range(60):
+        cost = loss(out, truth, 64, 64)
+        first = first or float(cost.total.detach())
+        optimiser.zero_grad()
+        cost.total.backward()
+        optimiser.step()
+    assert float(cost.total.detach()) < 0.3 * first
+
+
+def test_pictures_without_anything_have_a_finite_loss() -> None:
+    assert torch.isfinite(loss(torch.zeros(2, len(grid(64, 64)[0]), 12), [torch.zeros(0, 5)] * 2, 64, 64).total)
+
+
+def test_warp_moves_mask_and_picture_together() -> None:
+    r = random.Random(1)
+    for _ in range(20):
+        picture, mask = warp(r, shot(), 160, 128, 1.0, Recipe())
+        inside = picture[mask == 1]
+        if len(inside) > 50:
+            assert np.median(inside[:, 2]) > 180
+
+
+def test_paste_adds_the_thing_with_its_box() -> None:
+    done = 0
+    for seed in range(30):
+        blank = np.full((128, 160, 3), 30, np.uint8)
+        picture, boxes = paste(random.Random(seed), blank, [], shot("wheelchair"), Recipe())
+        for x0, y0, x1, y1, label in boxes:
+            assert label == 3
+            assert picture[y0:y1, x0:x1].max() > picture[:3, :3].max()
+            done += 1
+    assert done > 10
+
+
+def test_mixer_draws_boxes_inside_the_picture() -> None:
+    mixer = Mixer(
+        lambda: [shot(), shot("pram", 20)], [Shot(np.full((90, 160, 3), 120, np.uint8), np.zeros((90, 160), np.uint8), (), True)], 4, 0.3
+    )
+    for _ in range(30):
+        picture, boxes = mixer.draw(160, 96)
+        assert picture.shape == (96, 160, 3)
+        assert (boxes[:, :4] >= 0).all()
+        assert (boxes[:, 2] <= 160).all()
+        assert (boxes[:, 3] <= 96).all()
+
+
+def test_rate_warms_up_and_ends_low() -> None:
+    assert rate(0, 100, 1e-3) < rate(29, 100, 1e-3)
+    assert rate(100, 100, 1e-3) == pytest.approx(2e-5, rel=0.05)

@@ -1,0 +1,65 @@
+"""Writes ebike.int8.onnx (U8S8 QDQ): python -m train.quantise --model ebike.onnx --renders work/renders --out ebike.int8.onnx
+
+Calibrated on renders. Keep the result only if ``evaluate.py`` finds it within one point of the float model.
+The last convolutions and everything behind them stay float: their logarithms of sizes need the resolution.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from decode import letterbox
+
+
+class Pictures(CalibrationDataReader):
+    """Renders, letterboxed as the server does."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self._files = iter(files)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        path = next(self._files, None)
+        return None if path is None else {"images": letterbox(cv2.imread(str(path)), 416, 416)[0][None]}
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--model", type=Path, default=Path("ebike.onnx"))
+    p.add_argument("--renders", type=Path, required=True)
+    p.add_argument("--out", type=Path, default=Path("ebike.int8.onnx"))
+    p.add_argument("--count", type=int, default=120)
+    a = p.parse_args()
+    files = [f for f in sorted(a.renders.glob("*.png")) if not f.name.endswith(".mask.png")]
+    files = files[:: max(1, len(files) // a.count)][: a.count]
+    graph = onnx.load(str(a.model)).graph
+    makers = {o: n for n in graph.node for o in n.output}
+    keep: set[str] = set()
+    front = [o.name for o in graph.output]
+    while front:  # from the output back to the head's last convolutions, both included
+        node = makers.get(front.pop())
+        if node is None or node.name in keep:
+            continue
+        keep.add(node.name)
+        if node.op_type != "Conv":
+            front += list(node.input)
+    with tempfile.TemporaryDirectory() as folder:
+        ready = Path(folder) / "ready.onnx"
+        quant_pre_process(str(a.model), str(ready), skip_symbolic_shape=True)
+        quantize_static(
+            str(ready), str(a.out), Pictures(files), quant_format=QuantFormat.QDQ, per_channel=True,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_exclude=sorted(keep),
+            calibrate_method=CalibrationMethod.MinMax,
+        )  # fmt: skip
+    print(f"{a.out.name}: {a.out.stat().st_size / 1e6:.2f} MB, {len(files)} pictures, {len(keep)} nodes left float")
+
+
+if __name__ == "__main__":
+    main()
