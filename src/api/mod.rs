@@ -1,1 +1,134 @@
-//! The HTTP side: a file per resource, wire twins, problems (RFC 9457), events, device sockets, OpenAPI.
+//! REST, WebSockets, OpenAPI: the server as people, programs and devices meet it. A file per resource; wire twins there;
+//! `problem.rs` is every refusal. Not here: what an act means (`flow`), who may do what (`access`), the dashboard's page.
+
+mod alarms;
+mod audit;
+mod caller;
+mod cameras;
+mod device_socket;
+mod devices;
+mod events;
+mod extract;
+mod live;
+mod openapi;
+mod problem;
+mod schedule;
+mod system;
+mod time;
+mod tokens;
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+
+pub use device_socket::DeviceSocket;
+pub use live::Live;
+pub use openapi::document;
+
+use crate::{device::DeviceRef, store::Store};
+
+/// A JSON report made anew for each request that asks.
+pub type Report = Arc<dyn Fn() -> Value + Send + Sync>;
+
+/// Serves one device's connection until it ends.
+pub type ServeDevice = Arc<dyn Fn(DeviceRef, DeviceSocket) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// Longest time to the answer of a REST request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Watchers of events at one time; more are refused.
+const WATCHERS: usize = 256;
+
+/// What the API stands on; `server.rs` fills it in. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    pub store: Store,
+    /// The running system; `Arc::new(control)`.
+    pub live: Arc<dyn Live>,
+    /// Takes a device's socket over, e.g. `device::link::Links::serve`.
+    pub serve_device: ServeDevice,
+    /// `GET /api/v1/system`: version, decode chains with choice and refusals, providers, limits.
+    pub system: Report,
+    /// `GET /api/v1/models`: an array, an object per model.
+    pub models: Report,
+    /// The pipelines that a camera may name, and what `GET /api/v1/pipelines` says of each.
+    pub pipelines: Arc<BTreeMap<String, Value>>,
+    /// Names of the decode chains that a camera may ask for; empty: any name is taken.
+    pub decode_chains: Arc<[String]>,
+    /// The Prometheus page.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// `Err` says in words why the server cannot do its work (every engine is down). The store is looked at besides.
+    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Snapshots are at [`snapshot_path`] below it.
+    pub media_dir: PathBuf,
+    pub sockets: SocketLimits,
+    /// Cancelled at shutdown: open WebSockets are closed with 1001.
+    pub closing: CancellationToken,
+    watchers: Arc<Semaphore>,
+}
+
+/// Limits of event sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketLimits {
+    /// Time between pings (default 20 s); a client silent for three of them is gone.
+    pub ping: Duration,
+    /// A client that takes nothing for this long is cut off (default 10 s).
+    pub send: Duration,
+}
+
+impl Default for SocketLimits {
+    fn default() -> Self {
+        Self { ping: Duration::from_secs(20), send: Duration::from_secs(10) }
+    }
+}
+
+impl ApiState {
+    /// With everything but the store and the running system left empty: no pipelines, no models, ready.
+    #[must_use]
+    pub fn new(store: Store, live: Arc<dyn Live>, serve_device: ServeDevice, media_dir: PathBuf) -> Self {
+        Self {
+            store,
+            live,
+            serve_device,
+            system: Arc::new(|| serde_json::json!({})),
+            models: Arc::new(|| serde_json::json!([])),
+            pipelines: Arc::default(),
+            decode_chains: Arc::from([]),
+            metrics: Arc::new(String::new),
+            ready: Arc::new(|| Ok(())),
+            media_dir,
+            sockets: SocketLimits::default(),
+            closing: CancellationToken::new(),
+            watchers: Arc::new(Semaphore::new(WATCHERS)),
+        }
+    }
+}
+
+/// Where the picture of an alarm lies.
+#[must_use]
+pub fn snapshot_path(media_dir: &std::path::Path, alarm: crate::base::AlarmId) -> PathBuf {
+    media_dir.join("alarms").join(format!("{alarm}.jpg"))
+}
+
+/// The whole API: everything under `/api/v1`, `/metrics` and `/health`.
+pub fn router(state: ApiState) -> Router {
+    let (routes, document) = openapi::routes().split_for_parts();
+    let document = openapi::complete(document);
+    routes
+        .layer(axum::Extension(Arc::new(document)))
+        .fallback(no_such_address)
+        .layer(DefaultBodyLimit::max(extract::BODY_LIMIT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn(problem::finish))
+        .with_state(state)
+}
+
+async fn no_such_address() -> problem::Problem {
+    problem::Problem::not_found("nothing is at this address: GET /api/v1/openapi.json lists what there is")
+}

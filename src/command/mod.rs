@@ -1,1 +1,3 @@
 //! The command line's subcommands other than `serve` and `demo`, free of argument parsing. Not here: `clap` (main.rs).
+
+pub mod token;

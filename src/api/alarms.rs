@@ -1,0 +1,319 @@
+//! Alarms: list, one with its timeline and orders, the three acts, the picture.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    ApiState,
+    caller::{ActOnAlarms, Caller, SeePictures, Watch},
+    extract::{self, Id, OptionalBody, Params},
+    problem::Problem,
+    snapshot_path, time,
+};
+use crate::{
+    alarm::{Act, Alarm, AlarmState},
+    base::AlarmId,
+    store::{AlarmFilter, Named, OrderRecord},
+};
+
+const LIMIT: usize = 50;
+const LIMIT_MOST: usize = 200;
+const NOTE_MOST: usize = 1000;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// `raised`, `acknowledged`, `resolved`, `false_alarm`, or several with commas; all when left out.
+    state: Option<String>,
+    /// Only alarms of this camera.
+    camera: Option<String>,
+    /// Raised at this time (RFC 3339) or later.
+    since: Option<String>,
+    /// 1 to 200 alarms on a page; 50 when left out.
+    limit: Option<usize>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = AlarmPage)]
+pub(super) struct PageWire {
+    items: Vec<AlarmWire>,
+    /// Give it as `cursor` for the next page; null on the last.
+    next: Option<String>,
+}
+
+/// An alarm in a list.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Alarm)]
+pub(super) struct AlarmWire {
+    id: String,
+    /// `ebike_in_lift` or `device_trouble`.
+    kind: &'static str,
+    /// `raised`, `acknowledged`, `resolved` or `false_alarm`.
+    state: &'static str,
+    camera: Option<String>,
+    device: Option<String>,
+    /// What was seen.
+    label: Option<String>,
+    score: Option<f32>,
+    /// Where: x0, y0, x1, y1 in fractions of the picture.
+    #[serde(rename = "box")]
+    rect: Option<[f32; 4]>,
+    raised_at: String,
+    /// When the e-bike was out again; null while it is in.
+    cleared_at: Option<String>,
+    /// What the lift is known to be doing: `none` (no controlled lift), `ordered`, `accepted`, `holding`, `released`,
+    /// `expired`, `refused`, `timed_out`, `offline`.
+    lift: &'static str,
+    /// The lift was released because it had stood for the longest allowed time: a person must go there.
+    escalated: bool,
+    note: Option<String>,
+    /// Who acted on it last.
+    actor: Option<String>,
+    /// Where its picture is; the picture comes a moment after the alarm.
+    snapshot: String,
+}
+
+/// An alarm, whole.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AlarmDetail)]
+pub(super) struct DetailWire {
+    #[serde(flatten)]
+    alarm: AlarmWire,
+    timeline: Vec<StepWire>,
+    orders: Vec<OrderWire>,
+}
+
+/// One thing that happened.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AlarmStep)]
+pub(super) struct StepWire {
+    at: String,
+    /// `captured`, `decoded`, `inferred`, `confirmed`, `ordered`, `accepted`, `released`, `acknowledged`, …
+    name: &'static str,
+    device: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
+}
+
+/// An order to a device, its newest known state.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Order)]
+pub(super) struct OrderWire {
+    key: String,
+    epoch: u64,
+    seq: u64,
+    device: String,
+    verb: &'static str,
+    /// `sent`, `accepted`, `holding`, `released`, `done`, `expired`, `refused`, `timed_out` or `offline`.
+    state: &'static str,
+    cause: Option<String>,
+    at: String,
+}
+
+/// What a person says to an act; may be left out.
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ActNote)]
+pub(super) struct NoteWire {
+    /// At most 1000 characters.
+    #[serde(default)]
+    note: Option<String>,
+}
+
+impl From<&Alarm> for AlarmWire {
+    fn from(alarm: &Alarm) -> Self {
+        let seen = alarm.sighting.as_ref();
+        Self {
+            id: alarm.id.to_string(),
+            kind: alarm.kind.wire(),
+            state: alarm.state.wire(),
+            camera: alarm.camera.map(|id| id.to_string()),
+            device: alarm.device.map(|id| id.to_string()),
+            label: seen.map(|s| s.label.as_str().to_owned()),
+            score: seen.map(|s| s.score),
+            rect: seen.map(|s| [s.rect.x0, s.rect.y0, s.rect.x1, s.rect.y1]),
+            raised_at: time::text(alarm.raised_at),
+            cleared_at: alarm.cleared_at.map(time::text),
+            lift: alarm.lift.wire(),
+            escalated: alarm.escalated,
+            note: alarm.note.clone(),
+            actor: alarm.actor.clone(),
+            snapshot: format!("/api/v1/alarms/{}/snapshot", alarm.id),
+        }
+    }
+}
+
+impl DetailWire {
+    fn new(alarm: &Alarm, orders: Vec<OrderRecord>) -> Self {
+        let timeline = alarm.timeline.iter().map(|step| StepWire {
+            at: time::text(step.at),
+            name: step.name,
+            device: step.device.map(|id| id.to_string()),
+            detail: step.detail.clone(),
+        });
+        let orders = orders.into_iter().map(|order| OrderWire {
+            key: order.key.to_string(),
+            epoch: order.epoch.0,
+            seq: order.seq.0,
+            device: order.device.to_string(),
+            verb: order.verb,
+            state: order.state.wire(),
+            cause: order.cause,
+            at: time::text(order.at),
+        });
+        Self { alarm: alarm.into(), timeline: timeline.collect(), orders: orders.collect() }
+    }
+}
+
+impl ListQuery {
+    fn filter(&self) -> Result<AlarmFilter, Problem> {
+        let state = |name: &str| {
+            AlarmState::of_wire(name.trim()).ok_or_else(|| {
+                Problem::malformed(format!(
+                    "state `{name:.40}` is not known: give raised, acknowledged, resolved, false_alarm, or several with commas"
+                ))
+            })
+        };
+        let states = self.state.as_deref().filter(|text| !text.is_empty());
+        Ok(AlarmFilter {
+            states: states.map(|text| text.split(',').map(state).collect()).transpose()?.unwrap_or_default(),
+            camera: self
+                .camera
+                .as_deref()
+                .map(|text| text.parse().map_err(|e| Problem::malformed(format!("camera is {e}"))))
+                .transpose()?,
+            since: self
+                .since
+                .as_deref()
+                .map(|text| time::parse(text).map_err(|e| Problem::malformed(format!("since: {e}"))))
+                .transpose()?,
+        })
+    }
+}
+
+/// A page's length within its limits.
+pub(super) fn page_limit(limit: Option<usize>) -> Result<usize, Problem> {
+    match limit {
+        None => Ok(LIMIT),
+        Some(limit) if (1..=LIMIT_MOST).contains(&limit) => Ok(limit),
+        Some(limit) => Err(Problem::malformed(format!("limit is 1 to {LIMIT_MOST}, not {limit}"))),
+    }
+}
+
+#[utoipa::path(get, path = "/api/v1/alarms", tag = "alarms", params(ListQuery),
+    responses((status = 200, description = "Alarms, newest first", body = PageWire)))]
+pub(super) async fn list(
+    _: Caller<Watch>,
+    State(state): State<ApiState>,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<PageWire>, Problem> {
+    let limit = page_limit(query.limit)?;
+    let cursor = query
+        .cursor
+        .as_deref()
+        .map(|text| text.parse().map_err(|e| Problem::malformed(format!("cursor is {e}"))))
+        .transpose()?;
+    let page = state.store.alarms(query.filter()?, cursor, limit).await?;
+    Ok(Json(PageWire {
+        items: page.items.iter().map(AlarmWire::from).collect(),
+        next: page.next.map(|cursor| cursor.to_string()),
+    }))
+}
+
+#[utoipa::path(get, path = "/api/v1/alarms/{id}", tag = "alarms", params(("id" = String, Path)),
+    responses((status = 200, description = "The alarm with its timeline and orders", body = DetailWire)))]
+pub(super) async fn one(
+    _: Caller<Watch>,
+    State(state): State<ApiState>,
+    Id(id): Id<AlarmId>,
+) -> Result<Json<DetailWire>, Problem> {
+    let alarm = state.store.alarm(id).await?.ok_or_else(|| Problem::not_found("no alarm has this id"))?;
+    let orders = state.store.orders_of(id).await?;
+    Ok(Json(DetailWire::new(&alarm, orders)))
+}
+
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/acknowledge", tag = "alarms", params(("id" = String, Path)),
+    request_body = Option<NoteWire>,
+    responses((status = 200, description = "Someone has seen it and is on it", body = DetailWire)))]
+pub(super) async fn acknowledge(
+    caller: Caller<ActOnAlarms>,
+    State(state): State<ApiState>,
+    Id(id): Id<AlarmId>,
+    OptionalBody(note): OptionalBody<NoteWire>,
+) -> Result<Json<DetailWire>, Problem> {
+    act(&caller, &state, id, Act::Acknowledge, note).await
+}
+
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/resolve", tag = "alarms", params(("id" = String, Path)),
+    request_body = Option<NoteWire>,
+    responses((status = 200, description = "Closed; a lift that is held is released", body = DetailWire)))]
+pub(super) async fn resolve(
+    caller: Caller<ActOnAlarms>,
+    State(state): State<ApiState>,
+    Id(id): Id<AlarmId>,
+    OptionalBody(note): OptionalBody<NoteWire>,
+) -> Result<Json<DetailWire>, Problem> {
+    act(&caller, &state, id, Act::Resolve, note).await
+}
+
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/false-alarm", tag = "alarms", params(("id" = String, Path)),
+    request_body = Option<NoteWire>,
+    responses((status = 200, description = "Closed as false; a lift that is held is released at once, and this track stops it no more", body = DetailWire)))]
+pub(super) async fn false_alarm(
+    caller: Caller<ActOnAlarms>,
+    State(state): State<ApiState>,
+    Id(id): Id<AlarmId>,
+    OptionalBody(note): OptionalBody<NoteWire>,
+) -> Result<Json<DetailWire>, Problem> {
+    act(&caller, &state, id, Act::FalseAlarm, note).await
+}
+
+async fn act(
+    caller: &Caller<ActOnAlarms>,
+    state: &ApiState,
+    id: AlarmId,
+    act: Act,
+    NoteWire { note }: NoteWire,
+) -> Result<Json<DetailWire>, Problem> {
+    let note = match note.as_deref().map(str::trim) {
+        None | Some("") => None,
+        Some(note) => Some(extract::text("note", &note.replace(['\r', '\n', '\t'], " "), NOTE_MOST)?),
+    };
+    let alarm = state.live.act(id, act, caller.who.name.clone(), note).await?;
+    let orders = state.store.orders_of(id).await?;
+    Ok(Json(DetailWire::new(&alarm, orders)))
+}
+
+#[utoipa::path(get, path = "/api/v1/alarms/{id}/snapshot", tag = "alarms", params(("id" = String, Path)),
+    responses((status = 200, description = "The picture with boxes", content_type = "image/jpeg", body = Vec<u8>)))]
+pub(super) async fn snapshot(
+    _: Caller<SeePictures>,
+    State(state): State<ApiState>,
+    Id(id): Id<AlarmId>,
+) -> Result<Response, Problem> {
+    match tokio::fs::read(snapshot_path(&state.media_dir, id)).await {
+        Ok(bytes) => {
+            let kind = [
+                (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
+                (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+            ];
+            Ok((kind, bytes).into_response())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match state.store.alarm(id).await? {
+            Some(_) => Err(Problem::not_found(
+                "this alarm has no picture (yet): one about a device has none; one about an e-bike has it within a second",
+            )),
+            None => Err(Problem::not_found("no alarm has this id")),
+        },
+        Err(error) => Err(Problem::internal(error)),
+    }
+}
