@@ -2,3 +2,4 @@
 //! Not here: what any of them decides.
 
 pub mod control;
+pub mod intake;

@@ -1,0 +1,449 @@
+//! Runs models by ONNX Runtime: the only file that names `ort`. Not here: manifests, batches, reading outputs.
+//!
+//! The library is loaded at run time, once per process. An engine belongs to one thread; each session has one
+//! intra-op thread (the owner's own) and does not spin. On small nets more threads buy nothing; more engines do.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ort::{
+    environment::Environment,
+    ep::{self, ExecutionProvider},
+    logging::LogLevel,
+    session::{
+        Session, SessionOutputs,
+        builder::{GraphOptimizationLevel, SessionBuilder},
+    },
+    value::{TensorElementType, TensorRef, ValueType},
+};
+
+use crate::{
+    base::{Size, clock},
+    detect::{
+        Detection, Detections, Stamps,
+        decode::{Decoder, Family, Output, OutputShape, declared_text},
+    },
+    frame::{
+        Frame,
+        letterbox::{Letterbox, letterbox_into},
+    },
+    telemetry,
+};
+
+use super::{Batch, Engine, EngineOptions, EngineReport, InferError, Manifest, Provider};
+
+/// Batch sizes that calibration tries, as far as they are allowed and still gain.
+const BATCH_SIZES: [usize; 6] = [1, 2, 4, 8, 16, 32];
+/// A larger batch must save at least this share of the time per picture.
+const WORTH_IT: f64 = 0.95;
+const CALIBRATION_RUNS: usize = 3;
+
+/// The loaded ONNX Runtime library.
+#[derive(Clone)]
+pub struct Runtime {
+    environment: Environment,
+    library: PathBuf,
+}
+
+impl Runtime {
+    /// Loads the library, once per process: a later call gets the same one, whatever its path.
+    ///
+    /// Looked for: `library` if given, else `.deps/onnxruntime-current/libonnxruntime.so` under the current directory
+    /// and beside the program, else the system's `libonnxruntime.so`.
+    ///
+    /// # Errors
+    /// It is not there, is older than 1.24, or cannot be loaded.
+    pub fn load(library: Option<&Path>) -> Result<Self, InferError> {
+        static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*loaded {
+            return Ok(runtime.clone());
+        }
+        let path = match library {
+            Some(path) => {
+                path.canonicalize().map_err(|e| InferError::Library { reason: format!("{}: {e}", path.display()) })?
+            }
+            None => {
+                usual_places().into_iter().find_map(|p| p.canonicalize().ok()).unwrap_or("libonnxruntime.so".into())
+            }
+        };
+        let failed = |e: &dyn std::fmt::Display| InferError::Library { reason: e.to_string() };
+        let environment = ort::init_from(&path)
+            .map_err(|e| failed(&e))?
+            .with_name("yunti")
+            .with_telemetry(false)
+            .with_logger(Arc::new(log))
+            .build()
+            .map_err(|e| failed(&e))?;
+        environment.set_log_level(LogLevel::Warning);
+        let runtime = Self { environment, library: path };
+        *loaded = Some(runtime.clone());
+        Ok(runtime)
+    }
+
+    /// The file it was loaded from.
+    #[must_use]
+    pub fn library(&self) -> &Path {
+        &self.library
+    }
+
+    /// Branch and commit that the library was built from.
+    #[must_use]
+    pub fn build_info(&self) -> String {
+        let info = ort::info().trim_start_matches("ORT Build Info: ");
+        info.split(", ").take(2).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn usual_places() -> Vec<PathBuf> {
+    let file = "onnxruntime-current/libonnxruntime.so";
+    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
+    let mut places = vec![PathBuf::from(".deps").join(file)];
+    if let Some(beside) = beside {
+        places.push(beside.join(".deps").join(file));
+        places.push(beside.join("libonnxruntime.so"));
+    }
+    places
+}
+
+fn log(level: LogLevel, category: &str, _id: &str, location: &str, message: &str) {
+    match level {
+        LogLevel::Verbose | LogLevel::Info => tracing::trace!(category, location, "onnxruntime: {message}"),
+        LogLevel::Warning => tracing::debug!(category, location, "onnxruntime: {message}"),
+        LogLevel::Error | LogLevel::Fatal => tracing::warn!(category, location, "onnxruntime: {message}"),
+    }
+}
+
+/// One model on one provider.
+pub struct OnnxEngine {
+    runtime: Runtime,
+    manifest: Manifest,
+    decoder: Decoder,
+    options: EngineOptions,
+    session: Session,
+    weights: Arc<[u8]>,
+    /// Pictures per run that the network allows.
+    most: usize,
+    /// The batch tensor, kept from run to run.
+    tensor: Vec<f32>,
+    report: EngineReport,
+}
+
+impl OnnxEngine {
+    /// Reads the weights, takes the first provider that really runs them, and finds the best batch size.
+    ///
+    /// # Errors
+    /// The weights are missing or have another hash; no provider can run them; inputs or outputs are not what the
+    /// manifest promises; the model is no detector.
+    pub fn open(runtime: &Runtime, manifest: &Manifest, options: &EngineOptions) -> Result<Self, InferError> {
+        if manifest.family == Family::Embedding {
+            return Err(InferError::NoDetector { model: manifest.name.clone() });
+        }
+        let weights: Arc<[u8]> = manifest.weights()?.into();
+        let (width, height) = (manifest.tensor.width, manifest.tensor.height);
+        let decoder = Decoder::new(manifest.family, manifest.classes.clone(), width, height, manifest.thresholds);
+        let mut refused = Vec::new();
+        let mut wanted: Vec<Provider> = options.providers.iter().copied().filter(|p| *p != Provider::Cpu).collect();
+        wanted.push(Provider::Cpu);
+        for provider in wanted {
+            let session = match open_session(runtime, manifest, options, &weights, provider) {
+                Ok(session) => session,
+                Err(reason) if provider == Provider::Cpu => {
+                    return Err(InferError::Load {
+                        model: manifest.name.clone(),
+                        weights: manifest.weights.clone(),
+                        reason,
+                    });
+                }
+                Err(reason) => {
+                    tracing::info!(model = manifest.name, %provider, reason, "provider not used");
+                    refused.push((provider, reason));
+                    continue;
+                }
+            };
+            let most = check_declared(&session, manifest, &decoder)?.min(options.max_batch.max(1));
+            let report = EngineReport {
+                model: manifest.name.clone(),
+                provider,
+                refused: refused.clone(),
+                calibration: Vec::new(),
+                best_batch: 1,
+            };
+            let mut engine = Self {
+                runtime: runtime.clone(),
+                manifest: manifest.clone(),
+                decoder: decoder.clone(),
+                options: options.clone(),
+                session,
+                weights: Arc::clone(&weights),
+                most,
+                tensor: Vec::new(),
+                report,
+            };
+            match engine.calibrate() {
+                Ok(()) => return Ok(engine),
+                Err(e @ InferError::Output { .. }) => return Err(e),
+                Err(e) if provider == Provider::Cpu => return Err(e),
+                Err(e) => refused.push((provider, e.to_string())),
+            }
+        }
+        Err(InferError::Run { model: manifest.name.clone(), reason: "no provider is left".to_owned() })
+    }
+
+    /// Runs blank pictures: one to see that the model works at all, then each batch size as long as it gains.
+    fn calibrate(&mut self) -> Result<(), InferError> {
+        let begun = clock::mono();
+        self.fill_blank(1);
+        self.run_blank(1)?;
+        self.report.best_batch = 1;
+        let mut best = f64::INFINITY;
+        if self.options.calibration.is_zero() {
+            return Ok(());
+        }
+        let most = self.most;
+        for size in BATCH_SIZES.into_iter().filter(|size| *size <= most) {
+            self.fill_blank(size);
+            let mut times = Vec::with_capacity(CALIBRATION_RUNS);
+            // The first run of a size pays for its memory.
+            for run in 0..=CALIBRATION_RUNS {
+                let start = clock::mono();
+                if let Err(e) = self.run_blank(size) {
+                    if size == 1 {
+                        return Err(e);
+                    }
+                    tracing::info!(model = self.manifest.name, size, error = %e, "the model does not take this batch size");
+                    self.most = self.report.best_batch;
+                    return Ok(());
+                }
+                if run > 0 {
+                    times.push(clock::mono().since(start));
+                }
+            }
+            times.sort_unstable();
+            let median = times[times.len() / 2];
+            self.report.calibration.push((size, median));
+            let each = median.as_secs_f64() / f64::from(u32::try_from(size).unwrap_or(u32::MAX));
+            if each >= best * WORTH_IT {
+                break;
+            }
+            best = each;
+            self.report.best_batch = size;
+            // The next size takes about twice this one's four runs.
+            if clock::mono().since(begun) + median * 8 > self.options.calibration {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_blank(&mut self, pictures: usize) {
+        self.tensor.resize(pictures * self.manifest.tensor.len(), 0.0);
+    }
+
+    fn run_blank(&mut self, pictures: usize) -> Result<(), InferError> {
+        let letterbox = Letterbox::of(Size { width: 1, height: 1 }, &self.manifest.tensor);
+        let Self { session, decoder, manifest, tensor, .. } = self;
+        let outputs = run(session, manifest, &tensor[..pictures * manifest.tensor.len()], pictures)
+            .map_err(|reason| InferError::Run { model: manifest.name.clone(), reason })?;
+        read(&outputs, manifest, |outputs| decoder.decode(outputs, pictures - 1, &letterbox)).map(drop)
+    }
+
+    /// Up to `most` pictures through the network, what is seen in each.
+    fn infer_some(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Detection>>, InferError> {
+        let length = self.manifest.tensor.len();
+        let start = clock::mono();
+        self.tensor.resize(self.tensor.len().max(frames.len() * length), 0.0);
+        let letterboxes: Vec<_> = frames
+            .iter()
+            .zip(self.tensor.chunks_exact_mut(length))
+            .map(|(frame, slot)| letterbox_into(&frame.pixels, &self.manifest.tensor, slot))
+            .collect();
+        telemetry::stage("tensor", clock::mono().since(start));
+        loop {
+            let start = clock::mono();
+            let Self { session, decoder, manifest, tensor, .. } = self;
+            let result = run(session, manifest, &tensor[..frames.len() * length], frames.len()).map(|outputs| {
+                telemetry::stage("infer", clock::mono().since(start));
+                read(&outputs, manifest, |outputs| {
+                    letterboxes.iter().enumerate().map(|(i, l)| decoder.decode(outputs, i, l)).collect()
+                })
+            });
+            match result {
+                Ok(seen) => return seen,
+                Err(reason) if self.report.provider == Provider::Cpu => {
+                    return Err(InferError::Run { model: self.manifest.name.clone(), reason });
+                }
+                Err(reason) => self.fall_back(reason)?,
+            }
+        }
+    }
+
+    /// The accelerator failed while running: from now on the CPU.
+    fn fall_back(&mut self, reason: String) -> Result<(), InferError> {
+        let failed = self.report.provider;
+        tracing::error!(model = self.manifest.name, provider = %failed, reason, "provider failed, falling back to the CPU");
+        self.report.refused.push((failed, format!("failed while running: {reason}")));
+        self.session = open_session(&self.runtime, &self.manifest, &self.options, &self.weights, Provider::Cpu)
+            .map_err(|reason| InferError::Run { model: self.manifest.name.clone(), reason })?;
+        self.report.provider = Provider::Cpu;
+        self.report.calibration.clear();
+        self.report.best_batch = 1;
+        Ok(())
+    }
+}
+
+impl Engine for OnnxEngine {
+    fn infer(&mut self, batch: &Batch) -> Result<Vec<Detections>, InferError> {
+        let mut all = Vec::with_capacity(batch.frames().len());
+        for frames in batch.frames().chunks(self.most) {
+            let seen = self.infer_some(frames)?;
+            let inferred = clock::mono();
+            all.extend(frames.iter().zip(seen).map(|(frame, items)| Detections {
+                camera: frame.camera,
+                seq: frame.seq,
+                size: frame.pixels.size,
+                stamps: Stamps { captured: frame.captured, decoded: frame.decoded, inferred },
+                items,
+            }));
+        }
+        Ok(all)
+    }
+
+    fn report(&self) -> EngineReport {
+        self.report.clone()
+    }
+}
+
+fn open_session(
+    runtime: &Runtime,
+    manifest: &Manifest,
+    options: &EngineOptions,
+    weights: &[u8],
+    provider: Provider,
+) -> Result<Session, String> {
+    let accelerator = provider != Provider::Cpu;
+    if accelerator {
+        let there = match provider {
+            Provider::TensorRt => ep::TensorRT::is_available(),
+            Provider::Cuda => ep::CUDA::is_available(),
+            _ => ep::OpenVINO::is_available(),
+        };
+        if !there.map_err(|e| e.to_string())? {
+            return Err(format!("{} was built without it", runtime.library.display()));
+        }
+    }
+    let build = || -> ort::Result<SessionBuilder> {
+        let mut builder = Session::builder(&runtime.environment)?
+            .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_intra_threads(1)?
+            .with_inter_threads(1)?
+            .with_intra_op_spinning(false)?
+            .with_inter_op_spinning(false)?
+            .with_memory_pattern(true)?
+            .with_log_id(&manifest.name)?;
+        match provider {
+            Provider::TensorRt => tensorrt(manifest, options).register(&mut builder)?,
+            Provider::Cuda => ep::CUDA::default().register(&mut builder)?,
+            Provider::OpenVino => ep::OpenVINO::default().register(&mut builder)?,
+            Provider::Cpu => {}
+        }
+        Ok(builder)
+    };
+    build().and_then(|mut builder| builder.commit_from_memory(weights)).map_err(|e| e.message().to_owned())
+}
+
+/// TensorRT builds one engine for all batch sizes; it takes minutes, so it is kept.
+fn tensorrt(manifest: &Manifest, options: &EngineOptions) -> ep::TensorRT {
+    let shape = |pictures: usize| {
+        format!("{}:{pictures}x3x{}x{}", manifest.input, manifest.tensor.height, manifest.tensor.width)
+    };
+    let provider = ep::TensorRT::default()
+        .with_profile_min_shapes(shape(1))
+        .with_profile_opt_shapes(shape(options.max_batch.clamp(1, 8)))
+        .with_profile_max_shapes(shape(options.max_batch.max(1)));
+    match &options.cache {
+        Some(cache) => provider
+            .with_engine_cache(true)
+            .with_engine_cache_path(cache.display())
+            .with_timing_cache(true)
+            .with_timing_cache_path(cache.display()),
+        None => provider,
+    }
+}
+
+/// Compares what the network declares with the manifest; returns the pictures per run that it allows.
+fn check_declared(session: &Session, manifest: &Manifest, decoder: &Decoder) -> Result<usize, InferError> {
+    let wrong =
+        |problem: String| InferError::Input { model: manifest.name.clone(), manifest: manifest.path.clone(), problem };
+    let names: Vec<&str> = session.inputs().iter().map(|i| i.name()).collect();
+    let [input] = session.inputs() else {
+        return Err(wrong(format!("must be one tensor, the network has {}: {}", names.len(), names.join(", "))));
+    };
+    if input.name() != manifest.input {
+        return Err(wrong(format!("is called `{}`, the manifest names it `{}`", input.name(), manifest.input)));
+    }
+    let shape = declared(input.dtype());
+    if input.dtype().tensor_type() != Some(TensorElementType::Float32) {
+        return Err(wrong(format!("`{}` is {}, needed is a tensor of f32", input.name(), input.dtype())));
+    }
+    let wanted = [3, manifest.tensor.height, manifest.tensor.width];
+    let fits = shape.len() == 4 && shape[1..].iter().zip(wanted).all(|(d, w)| d.is_none_or(|d| d == w));
+    let most = shape.first().copied().flatten().unwrap_or(usize::MAX);
+    if !fits || (most != 1 && most != usize::MAX) {
+        let [c, h, w] = wanted;
+        return Err(wrong(format!(
+            "`{}` has the shape {}, the manifest makes it [N,{c},{h},{w}] (N open or 1)",
+            input.name(),
+            declared_text(&shape)
+        )));
+    }
+    let outputs: Vec<(String, Vec<Option<usize>>)> =
+        session.outputs().iter().map(|o| (o.name().to_owned(), declared(o.dtype()))).collect();
+    decoder.check(&outputs).map_err(|shape| InferError::Output {
+        model: manifest.name.clone(),
+        manifest: manifest.path.clone(),
+        shape,
+    })?;
+    Ok(most)
+}
+
+/// Sizes of a tensor; `None` for those known only at run time.
+fn declared(value: &ValueType) -> Vec<Option<usize>> {
+    value.tensor_shape().map(|shape| shape.iter().map(|d| usize::try_from(*d).ok()).collect()).unwrap_or_default()
+}
+
+fn run<'s>(
+    session: &'s mut Session,
+    manifest: &Manifest,
+    tensor: &[f32],
+    pictures: usize,
+) -> Result<SessionOutputs<'s>, String> {
+    let shape = [pictures, 3, manifest.tensor.height, manifest.tensor.width];
+    let input = TensorRef::from_array_view((shape, tensor)).map_err(|e| e.message().to_owned())?;
+    session.run(ort::inputs![input]).map_err(|e| e.message().to_owned())
+}
+
+/// Hands a run's outputs to `decode`.
+fn read<T>(
+    outputs: &SessionOutputs<'_>,
+    manifest: &Manifest,
+    decode: impl FnOnce(&[Output<'_>]) -> Result<T, OutputShape>,
+) -> Result<T, InferError> {
+    // An output of another type is not one that a family reads; `decode` tells a missing one by its name.
+    let tensors: Vec<(&str, Vec<usize>, &[f32])> = outputs
+        .keys()
+        .filter_map(|name| {
+            let (shape, data) = outputs.get(name)?.try_extract_tensor::<f32>().ok()?;
+            let sizes = shape.iter().map(|d| usize::try_from(*d).unwrap_or(0)).collect();
+            Some((name, sizes, data))
+        })
+        .collect();
+    let outputs: Vec<Output<'_>> = tensors.iter().map(|(name, shape, data)| Output { name, shape, data }).collect();
+    decode(&outputs).map_err(|shape| InferError::Output {
+        model: manifest.name.clone(),
+        manifest: manifest.path.clone(),
+        shape,
+    })
+}
