@@ -3,3 +3,14 @@
 
 pub mod control;
 pub mod intake;
+pub mod lane;
+pub mod pipeline;
+
+use crate::{detect::Detections, frame::Frame};
+
+/// A frame and what the model saw in it: from the engines to the lane.
+#[derive(Debug, Clone)]
+pub struct Analysed {
+    pub frame: Frame,
+    pub detections: Detections,
+}

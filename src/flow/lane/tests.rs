@@ -1,0 +1,1 @@
+//! The lane, run on its own thread.
