@@ -212,13 +212,26 @@ impl Pipeline {
     }
 }
 
-/// A weekly schedule as files and the API write it: a time zone, and per day intervals such as `22:00-06:00`.
+/// A weekly schedule as files and the API write it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleWire {
+    /// An IANA name, such as `Asia/Shanghai`.
     pub time_zone: String,
-    /// `mon` … `sun`; a day left out is off.
-    pub days: BTreeMap<String, Vec<String>>,
+    pub windows: Vec<WindowWire>,
+}
+
+/// Hours on some days of the week.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowWire {
+    /// `mon` … `sun`, the days it begins on; every day when left out.
+    #[serde(default)]
+    pub days: Vec<String>,
+    /// `HH:MM`.
+    pub from: String,
+    /// `HH:MM`, up to `24:00`; at or before `from`: on the next day.
+    pub to: String,
 }
 
 impl TryFrom<ScheduleWire> for Schedule {
@@ -226,12 +239,14 @@ impl TryFrom<ScheduleWire> for Schedule {
 
     fn try_from(wire: ScheduleWire) -> Result<Self, ScheduleError> {
         let mut days: [Vec<Interval>; 7] = Default::default();
-        for (day, intervals) in wire.days {
-            let day = Self::day(&day)?;
-            for interval in intervals {
-                if let Some(day) = days.get_mut(day) {
-                    day.push(interval.parse()?);
-                }
+        for window in wire.windows {
+            let interval = Interval::new(&window.from, &window.to)?;
+            if window.days.is_empty() {
+                days.iter_mut().for_each(|day| day.push(interval));
+            }
+            for name in &window.days {
+                let at = Self::day(name)?;
+                days.get_mut(at).into_iter().for_each(|day| day.push(interval));
             }
         }
         Self::new(&wire.time_zone, days)

@@ -7,7 +7,7 @@ use crate::base::Wall;
 const DAY: u16 = 24 * 60;
 
 /// A stretch of a day, in minutes since its midnight on the wall clock. `until` at or before `from` lies on
-/// the next day; 0 until 1440 is the whole day.
+/// the next day; 00:00 until 24:00 is the whole day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval {
     from: u16,
@@ -19,19 +19,21 @@ pub struct Interval {
 pub enum ScheduleError {
     #[error("`{0}` is not a time zone: give an IANA name such as Asia/Shanghai")]
     Zone(String),
-    #[error("`{0}` is not an interval: give HH:MM-HH:MM, such as 22:00-06:00 or 00:00-24:00")]
+    #[error("`{0}` is not a stretch of a day: give HH:MM from 00:00 to 23:59, and HH:MM up to 24:00")]
     Interval(String),
     #[error("`{0}` is not a day: give mon, tue, wed, thu, fri, sat or sun")]
     Day(String),
 }
 
-impl std::str::FromStr for Interval {
-    type Err = ScheduleError;
-
-    fn from_str(text: &str) -> Result<Self, ScheduleError> {
-        let refused = || ScheduleError::Interval(text.to_owned());
-        let minutes = |part: &str| -> Option<u16> {
-            let (hours, minutes) = part.trim().split_once(':')?;
+impl Interval {
+    /// From `HH:MM` until `HH:MM`, up to `24:00`.
+    ///
+    /// # Errors
+    /// Not such times.
+    pub fn new(from: &str, until: &str) -> Result<Self, ScheduleError> {
+        let refused = || ScheduleError::Interval(format!("{from}-{until}"));
+        let minutes = |text: &str| -> Option<u16> {
+            let (hours, minutes) = text.split_once(':')?;
             let two = |digits: &str| -> Option<u16> {
                 let plain = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit());
                 plain.then(|| digits.parse().ok()).flatten()
@@ -39,12 +41,8 @@ impl std::str::FromStr for Interval {
             let (hours, minutes) = (two(hours)?, two(minutes)?);
             (minutes < 60 && hours * 60 + minutes <= DAY).then_some(hours * 60 + minutes)
         };
-        let (from, until) = text.split_once('-').ok_or_else(refused)?;
-        let (from, until) = (minutes(from).ok_or_else(refused)?, minutes(until).ok_or_else(refused)?);
-        if from == DAY || from == until {
-            return Err(refused());
-        }
-        Ok(Self { from, until })
+        let from = minutes(from).filter(|&at| at < DAY).ok_or_else(refused)?;
+        Ok(Self { from, until: minutes(until).ok_or_else(refused)? })
     }
 }
 
@@ -97,7 +95,8 @@ mod tests {
     fn check(zone: &str, days: &[(&str, &str)], at: &str, expected: bool) {
         let mut week: [Vec<Interval>; 7] = Default::default();
         for (day, interval) in days {
-            week[Schedule::day(day).unwrap()].push(interval.parse().unwrap());
+            let (from, until) = interval.split_once('-').unwrap();
+            week[Schedule::day(day).unwrap()].push(Interval::new(from, until).unwrap());
         }
         let schedule = Schedule::new(zone, week).unwrap();
         let wall = Wall(at.parse::<Timestamp>().unwrap().as_millisecond());
@@ -125,6 +124,10 @@ mod tests {
         check(shanghai, &[("mon", "22:00-00:00")], "2026-03-02T23:59:00+08:00", true);
         check(shanghai, &[("mon", "22:00-00:00")], "2026-03-03T00:00:00+08:00", false);
         check(shanghai, &[], "2026-03-02T12:00:00+08:00", false);
+        // From a time until the same time is a whole day.
+        check(shanghai, &[("mon", "08:00-08:00")], "2026-03-02T08:00:00+08:00", true);
+        check(shanghai, &[("mon", "08:00-08:00")], "2026-03-03T07:59:00+08:00", true);
+        check(shanghai, &[("mon", "08:00-08:00")], "2026-03-03T08:00:00+08:00", false);
         // Clocks go forward 2026-03-29 at 02:00 in Berlin and back 2026-10-25 at 03:00: nine o'clock stays nine o'clock.
         let berlin = "Europe/Berlin";
         check(berlin, &[("sun", "09:00-10:00")], "2026-03-29T07:30:00Z", true);
@@ -138,10 +141,16 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in
-            ["", "8:00-20:00", "08:00", "08:00-25:00", "08:60-09:00", "08:00-08:00", "24:00-06:00", "+8:00-09:00"]
-        {
-            assert!(text.parse::<Interval>().is_err(), "{text}");
+        for (from, until) in [
+            ("", ""),
+            ("8:00", "20:00"),
+            ("08:00", "25:00"),
+            ("08:00", "24:01"),
+            ("08:60", "09:00"),
+            ("24:00", "06:00"),
+            ("+8:00", "09:00"),
+        ] {
+            assert!(Interval::new(from, until).is_err(), "{from}-{until}");
         }
         assert!(matches!(Schedule::new("Mars/Olympus", Default::default()), Err(ScheduleError::Zone(_))));
         assert!(Schedule::day("Monday").is_err());
