@@ -8,6 +8,8 @@ mod alarms;
 mod events;
 mod registry;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::{
