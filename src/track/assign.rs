@@ -6,12 +6,17 @@
 
 /// Pairs rows with columns; `gain(row, column)` of `None` or not above zero means never. Gives each row's column.
 pub(super) fn assign(rows: usize, columns: usize, gain: impl Fn(usize, usize) -> Option<f32>) -> Vec<Option<usize>> {
+    pair(rows, columns, &gain)
+}
+
+/// As [`assign`]; it calls itself flipped, so `gain` has no type of its own here.
+fn pair(rows: usize, columns: usize, gain: &dyn Fn(usize, usize) -> Option<f32>) -> Vec<Option<usize>> {
     if rows == 0 || columns == 0 {
         return vec![None; rows];
     }
     if rows > columns {
         let mut flipped = vec![None; rows];
-        for (column, row) in assign(columns, rows, |c, r| gain(r, c)).into_iter().enumerate() {
+        for (column, row) in pair(columns, rows, &|c, r| gain(r, c)).into_iter().enumerate() {
             if let Some(row) = row {
                 flipped[row] = Some(column);
             }
