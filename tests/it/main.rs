@@ -1,3 +1,5 @@
 //! Integration tests: real RTSP servers, real sockets, real processes, on loopback. One binary, so that it links once.
 
 mod house;
+mod infer;
+mod tiny_onnx;
