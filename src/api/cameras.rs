@@ -23,7 +23,10 @@ use super::{
 use crate::{
     base::{CameraId, DeviceId, NormPoint, Polygon, clock},
     camera::{CameraUri, Transport},
-    flow::control::{CameraStatus, ControlError},
+    flow::{
+        control::{CameraStatus, ControlError},
+        pipeline::PipelineError,
+    },
     store::{CameraRecord, Named, NewEvent, Overrides, StoreError, Write},
 };
 
@@ -97,7 +100,7 @@ pub(super) struct OverridesWire {
     min_score: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confirm: Option<ConfirmWire>,
-    /// Not seen for this long: it is out; 0.2 to 600 seconds.
+    /// Not seen for this long: it is out; 0.5 to 60 seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     clear_after_s: Option<f64>,
     /// 0 to 3600 seconds.
@@ -222,7 +225,7 @@ impl OverridesWire {
         Ok(Overrides {
             min_score: fraction("min_score", self.min_score)?,
             confirm,
-            clear_after: seconds("clear_after_s", self.clear_after_s, 0.2, 600.0)?,
+            clear_after: seconds("clear_after_s", self.clear_after_s, 0.5, 60.0)?,
             cooldown: seconds("cooldown_s", self.cooldown_s, 0.0, 3600.0)?,
             margin: fraction("margin", self.margin)?,
         })
@@ -284,12 +287,19 @@ impl CameraWire {
 }
 
 impl ApiState {
-    fn pipeline(&self, name: String) -> Result<String, Problem> {
-        if self.pipelines.contains_key(&name) {
-            return Ok(name);
+    /// Whether the camera's pipeline is there, and the camera's own values make sense over it.
+    fn check_over_pipeline(&self, camera: &CameraRecord) -> Result<(), Problem> {
+        let Some(pipeline) = self.pipelines.get(&camera.pipeline) else {
+            let known = self.pipelines.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(Problem::invalid("pipeline", format!("not known here; there are: {known}")));
+        };
+        match pipeline.rule_for(camera) {
+            Ok(_) => Ok(()),
+            Err(e @ (PipelineError::Schedule(_) | PipelineError::ScheduleForm(_))) => {
+                Err(Problem::invalid("schedule", e))
+            }
+            Err(e) => Err(Problem::invalid("overrides", e)),
         }
-        let known = self.pipelines.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        Err(Problem::invalid("pipeline", format!("not known here; there are: {known}")))
     }
 
     fn decode_chain(&self, name: String) -> Result<String, Problem> {
@@ -358,19 +368,16 @@ pub(super) async fn create(
     Body(new): Body<NewCameraWire>,
 ) -> Result<Response, Problem> {
     let at = clock::wall();
-    if let Some(schedule) = &new.schedule {
-        schedule.check()?;
-    }
     let camera = CameraRecord {
         id: CameraId::fresh(),
         name: extract::text("name", &new.name, 100)?,
         uri: uri(&new.uri)?,
-        pipeline: state.pipeline(new.pipeline)?,
+        pipeline: new.pipeline,
         site: new.site.map(|site| extract::text("site", &site, 100)).transpose()?,
         transport: new.transport.as_deref().map_or(Ok(Transport::default()), transport)?,
         zone: new.zone.map(zone).transpose()?,
         devices: state.device_list(new.devices.unwrap_or_default()).await?,
-        schedule: new.schedule.map(|schedule| json!(schedule)),
+        schedule: new.schedule.map(|schedule| schedule.checked()).transpose()?,
         overrides: new.overrides.map(|o| o.parse()).transpose()?.unwrap_or_default(),
         decode: new.decode.map(|name| state.decode_chain(name)).transpose()?,
         enabled: new.enabled.unwrap_or(true),
@@ -378,6 +385,7 @@ pub(super) async fn create(
         created_at: at,
         updated_at: at,
     };
+    state.check_over_pipeline(&camera)?;
     let also = vec![caller.audit("camera.create", camera.id, audited(&camera)), told("camera.added", &camera)];
     state.store.insert_camera(camera.clone(), also).await?;
     if let Err(error) = state.live.camera_changed(camera.id).await {
@@ -461,7 +469,7 @@ impl ApiState {
             camera.uri = uri(&text)?;
         }
         if let Some(name) = change.pipeline {
-            camera.pipeline = self.pipeline(name)?;
+            camera.pipeline = name;
         }
         if let Some(site) = change.site {
             camera.site = site.map(|site| extract::text("site", &site, 100)).transpose()?;
@@ -476,10 +484,7 @@ impl ApiState {
             camera.devices = self.device_list(devices).await?;
         }
         if let Some(schedule) = change.schedule {
-            if let Some(schedule) = &schedule {
-                schedule.check()?;
-            }
-            camera.schedule = schedule.map(|schedule| json!(schedule));
+            camera.schedule = schedule.map(|schedule| schedule.checked()).transpose()?;
         }
         if let Some(overrides) = change.overrides {
             camera.overrides = overrides.map(|o| o.parse()).transpose()?.unwrap_or_default();
@@ -491,6 +496,7 @@ impl ApiState {
             camera.enabled = enabled;
         }
         camera.updated_at = clock::wall();
+        self.check_over_pipeline(&camera)?;
         Ok(camera)
     }
 }

@@ -17,7 +17,7 @@ mod system;
 mod time;
 mod tokens;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware};
 use futures_util::future::BoxFuture;
@@ -30,7 +30,7 @@ pub use device_socket::DeviceSocket;
 pub use live::Live;
 pub use openapi::document;
 
-use crate::{device::DeviceRef, store::Store};
+use crate::{device::DeviceRef, flow::pipeline::Pipelines, store::Store};
 
 /// A JSON report made anew for each request that asks.
 pub type Report = Arc<dyn Fn() -> Value + Send + Sync>;
@@ -56,8 +56,8 @@ pub struct ApiState {
     pub system: Report,
     /// `GET /api/v1/models`: an array, an object per model.
     pub models: Report,
-    /// The pipelines that a camera may name, and what `GET /api/v1/pipelines` says of each.
-    pub pipelines: Arc<BTreeMap<String, Value>>,
+    /// The pipelines that a camera may name.
+    pub pipelines: Arc<Pipelines>,
     /// Names of the decode chains that a camera may ask for; empty: any name is taken.
     pub decode_chains: Arc<[String]>,
     /// The Prometheus page.
@@ -88,16 +88,22 @@ impl Default for SocketLimits {
 }
 
 impl ApiState {
-    /// With everything but the store and the running system left empty: no pipelines, no models, ready.
+    /// With everything else left empty: no models, nothing to say of the system, ready.
     #[must_use]
-    pub fn new(store: Store, live: Arc<dyn Live>, serve_device: ServeDevice, media_dir: PathBuf) -> Self {
+    pub fn new(
+        store: Store,
+        live: Arc<dyn Live>,
+        serve_device: ServeDevice,
+        pipelines: Arc<Pipelines>,
+        media_dir: PathBuf,
+    ) -> Self {
         Self {
             store,
             live,
             serve_device,
             system: Arc::new(|| serde_json::json!({})),
             models: Arc::new(|| serde_json::json!([])),
-            pipelines: Arc::default(),
+            pipelines,
             decode_chains: Arc::from([]),
             metrics: Arc::new(String::new),
             ready: Arc::new(|| Ok(())),

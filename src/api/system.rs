@@ -9,7 +9,7 @@ use axum::{
     response::IntoResponse,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     caller::{Caller, Watch},
     problem::Problem,
 };
-use crate::camera::Phase;
+use crate::{camera::Phase, flow::pipeline::Pipeline, rule};
 
 /// Counts of the moment.
 #[derive(Serialize, ToSchema)]
@@ -43,8 +43,50 @@ pub(super) struct StatsWire {
 #[derive(Serialize, ToSchema)]
 #[schema(as = PipelineList)]
 pub(super) struct PipelinesWire {
-    #[schema(value_type = Vec<Object>)]
-    items: Vec<Value>,
+    items: Vec<PipelineWire>,
+}
+
+/// What a camera can be told to watch, and what follows.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Pipeline)]
+pub(super) struct PipelineWire {
+    name: String,
+    about: String,
+    /// The model that it runs; see GET /api/v1/models.
+    model: String,
+    /// `vehicle` or `face`.
+    watches: &'static str,
+    /// The classes it looks for.
+    targets: Vec<String>,
+    /// Least score of a target, before a camera's own values.
+    min_score: f32,
+    idle_fps: f32,
+    active_fps: f32,
+    /// Whether it asks controlled lifts to stay.
+    holds_lift: bool,
+    /// The voice prompt that it plays.
+    voice: Option<String>,
+}
+
+impl From<&Pipeline> for PipelineWire {
+    fn from(pipeline: &Pipeline) -> Self {
+        let (watches, targets, min_score) = match &pipeline.rule.watch {
+            rule::Watch::Vehicle(v) => ("vehicle", v.targets.iter().map(ToString::to_string).collect(), v.min_score),
+            rule::Watch::Face(f) => ("face", vec![f.label.to_string()], f.min_score),
+        };
+        Self {
+            name: pipeline.name.clone(),
+            about: pipeline.about.clone(),
+            model: pipeline.model.clone(),
+            watches,
+            targets,
+            min_score,
+            idle_fps: pipeline.idle_fps,
+            active_fps: pipeline.active_fps,
+            holds_lift: pipeline.response.hold.is_some(),
+            voice: pipeline.response.voice.as_ref().map(|voice| voice.text.clone()),
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -107,14 +149,7 @@ pub(super) async fn stats(_: Caller<Watch>, State(state): State<ApiState>) -> Re
 #[utoipa::path(get, path = "/api/v1/pipelines", tag = "system",
     responses((status = 200, description = "What a camera can be told to watch, and what follows", body = PipelinesWire)))]
 pub(super) async fn pipelines(_: Caller<Watch>, State(state): State<ApiState>) -> Json<PipelinesWire> {
-    let items = state.pipelines.iter().map(|(name, about)| match about {
-        Value::Object(about) => {
-            let mut about = about.clone();
-            about.insert("name".to_owned(), name.clone().into());
-            Value::Object(about)
-        }
-        _ => json!({ "name": name }),
-    });
+    let items = state.pipelines.iter().map(|pipeline| pipeline.as_ref().into());
     Json(PipelinesWire { items: items.collect() })
 }
 
