@@ -1,10 +1,36 @@
 //! Cameras: what one is, its phases, back-off, packets, ring. `gst.rs` is the only file that names gstreamer.
 //! Not here: what is in the pictures.
+//!
+//! ```text
+//! gst::Receive ──AccessUnit──▶ Feed: ring, gate ──Packet──▶ gst::Decode ──Picture──▶ gate, sampler ──Frame──▶ CameraSink
+//!      ▲ started, watched, torn down by one thread per camera (life.rs), judged by watch.rs and back_off.rs
+//! ```
 
-use std::{fmt, sync::Arc, time::Duration};
+pub mod back_off;
+pub mod chains;
+mod failure;
+mod feed;
+pub mod gate;
+mod gst;
+mod life;
+pub mod packet;
+mod probe;
+pub mod sampling;
+mod uri;
+pub mod watch;
+
+use std::{sync::Arc, time::Duration};
+
+pub use chains::DecodeChains;
+pub use failure::Failure;
+pub use gst::{AccessUnit, read_clip};
+pub use life::{Camera, CameraStats};
+pub use packet::{Codec, Packet};
+pub use probe::{Probe, probe};
+pub use uri::{CameraUri, Scheme, UriError};
 
 use crate::{
-    base::{CameraId, Secret, Wall},
+    base::{CameraId, Wall},
     frame::Frame,
 };
 
@@ -15,15 +41,6 @@ pub enum Transport {
     #[default]
     Tcp,
     Udp,
-}
-
-/// Where a camera's stream is: `rtsp://`, `rtsps://` or `file://`. Credentials are kept apart, never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CameraUri {
-    /// Without user and password.
-    location: String,
-    user: Option<String>,
-    password: Option<Secret>,
 }
 
 /// A camera as the frame path needs it.
@@ -97,36 +114,4 @@ pub struct CameraLimits {
     pub connect: Duration,
     /// The longest pause between two tries (default 30 s); jittered.
     pub back_off_max: Duration,
-}
-
-impl CameraUri {
-    /// From parts that were checked before, as the store keeps them.
-    #[must_use]
-    pub fn from_parts(location: String, user: Option<String>, password: Option<Secret>) -> Self {
-        Self { location, user, password }
-    }
-
-    /// The address without user and password.
-    #[must_use]
-    pub fn location(&self) -> &str {
-        &self.location
-    }
-
-    /// The user name, if one was given.
-    #[must_use]
-    pub fn user(&self) -> Option<&str> {
-        self.user.as_deref()
-    }
-
-    /// The password, if one was given.
-    #[must_use]
-    pub fn password(&self) -> Option<&Secret> {
-        self.password.as_ref()
-    }
-}
-
-impl fmt::Debug for CameraUri {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.location)
-    }
 }
