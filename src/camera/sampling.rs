@@ -51,7 +51,9 @@ impl Rate {
             _ => (pts, pts, 1),
         };
         let span = last.saturating_sub(first);
-        if span >= Duration::from_millis(150) {
+        // A new window speaks only when it is long enough to be exact; the first one sooner, better than nothing.
+        let enough = Duration::from_millis(if self.fps > 0.0 { 1000 } else { 150 });
+        if span >= enough {
             self.fps = f32::from(u16::try_from(count - 1).unwrap_or(u16::MAX)) / span.as_secs_f32();
         }
         self.window = Some((first, last, count));
