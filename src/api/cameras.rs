@@ -186,20 +186,7 @@ fn transport(text: &str) -> Result<Transport, Problem> {
 }
 
 fn uri(text: &str) -> Result<CameraUri, Problem> {
-    let refused = |why: &str| Problem::invalid("uri", why);
-    if text.len() > 2048 {
-        return Err(refused("at most 2048 characters"));
-    }
-    let mut url = url::Url::parse(text).map_err(|e| refused(&e.to_string()))?;
-    if !matches!(url.scheme(), "rtsp" | "rtsps" | "file") {
-        return Err(refused("the scheme must be rtsp, rtsps or file"));
-    }
-    let user = Some(url.username().to_owned()).filter(|user| !user.is_empty());
-    let password = url.password().map(crate::base::Secret::new);
-    if user.is_some() || password.is_some() {
-        url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| refused("no host"))?;
-    }
-    Ok(CameraUri::from_parts(url.into(), user, password))
+    CameraUri::parse(text).map_err(|e| Problem::invalid("uri", e))
 }
 
 impl OverridesWire {
@@ -256,7 +243,7 @@ impl CameraWire {
         Self {
             id: camera.id.to_string(),
             name: camera.name.clone(),
-            uri: camera.uri.location().to_owned(),
+            uri: camera.uri.shown(),
             has_credentials: camera.uri.user().is_some() || camera.uri.password().is_some(),
             pipeline: camera.pipeline.clone(),
             site: camera.site.clone(),
@@ -353,7 +340,7 @@ fn told(kind: &'static str, camera: &CameraRecord) -> Write {
 
 /// What the audit log keeps of a registration: no credentials.
 fn audited(camera: &CameraRecord) -> Value {
-    json!({ "name": camera.name, "uri": camera.uri.location(), "pipeline": camera.pipeline, "enabled": camera.enabled })
+    json!({ "name": camera.name, "uri": camera.uri.shown(), "pipeline": camera.pipeline, "enabled": camera.enabled })
 }
 
 fn unknown() -> Problem {
