@@ -46,10 +46,12 @@ struct Seat {
     frame: Option<Frame>,
     /// When a frame of this camera was last taken into a batch.
     last_turn: Option<Mono>,
+    /// A frame of this camera is with an engine.
+    busy: bool,
     counts: FrameCounts,
 }
 
-/// The seats, without threads: a step function of frames and time.
+/// The seats, without threads: a step function of frames and time. At most one frame per camera is with an engine.
 #[derive(Debug, Default)]
 pub struct Seats {
     seats: HashMap<CameraId, Seat>,
@@ -82,19 +84,24 @@ impl Seats {
         }
     }
 
-    /// Cameras with a waiting frame.
+    /// Cameras with a frame that may be taken now.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.seats.values().filter(|s| s.frame.is_some()).count()
+        self.seats.values().filter(|s| s.frame.is_some() && !s.busy).count()
+    }
+
+    /// Cameras that have a frame to take or may get one.
+    fn free(&self) -> usize {
+        self.seats.values().filter(|s| !s.busy).count()
     }
 
     /// Takes up to `max` frames, the camera whose last turn is longest ago first; what is older than `deadline` at `now`
-    /// expires instead.
+    /// expires instead. A camera whose frame is taken has no other turn before [`Seats::finish`].
     pub fn take(&mut self, max: usize, deadline: Duration, now: Mono) -> Pulled {
         let mut expired = Vec::new();
         let mut turns: Vec<(Option<Mono>, Mono, CameraId)> = Vec::new();
         for (camera, seat) in &mut self.seats {
-            let Some(frame) = &seat.frame else { continue };
+            let Some(frame) = seat.frame.as_ref().filter(|_| !seat.busy) else { continue };
             if now.since(frame.captured) > deadline {
                 seat.counts.expired += 1;
                 expired.extend(seat.frame.take());
@@ -106,14 +113,21 @@ impl Seats {
         let frames = turns.iter().take(max.max(1)).filter_map(|(_, _, camera)| {
             let seat = self.seats.get_mut(camera)?;
             seat.last_turn = Some(now);
+            seat.busy = true;
             seat.frame.take()
         });
         Pulled { batch: Batch::new(frames.collect()).ok(), expired }
     }
 
-    fn analysed(&mut self, camera: CameraId) {
+    /// The camera's frame has left its engine, analysed or (counted as expired) not.
+    pub fn finish(&mut self, camera: CameraId, analysed: bool) {
         if let Some(seat) = self.seats.get_mut(&camera) {
-            seat.counts.analysed += 1;
+            seat.busy = false;
+            if analysed {
+                seat.counts.analysed += 1;
+            } else {
+                seat.counts.expired += 1;
+            }
         }
     }
 }
@@ -179,7 +193,7 @@ impl Intake {
             if waiting > 0 {
                 let since = *first.get_or_insert(now);
                 let left = window.saturating_sub(now.since(since));
-                if waiting >= max.min(seats.seats.len()) || left.is_zero() {
+                if waiting >= max.min(seats.free()) || left.is_zero() {
                     let pulled = seats.take(max, deadline, now);
                     let more = seats.waiting() > 0;
                     drop(seats);
@@ -200,10 +214,13 @@ impl Intake {
         }
     }
 
-    /// Counts a frame of `camera` as analysed, here and in the metrics.
-    pub fn analysed(&self, camera: CameraId) {
-        self.lock().analysed(camera);
-        telemetry::frame(camera, FrameFate::Analysed);
+    /// The camera's frame has left its engine and the way is free for its next: analysed, or lost with the engine
+    /// (counted as expired), here and in the metrics. Until then no other engine gets a frame of this camera, so that
+    /// its frames stay in order.
+    pub fn finish(&self, camera: CameraId, analysed: bool) {
+        self.lock().finish(camera, analysed);
+        telemetry::frame(camera, if analysed { FrameFate::Analysed } else { FrameFate::Expired });
+        self.arrived.notify_one();
     }
 
     /// What became of `camera`'s frames since it got its seat; `None` if it has none.

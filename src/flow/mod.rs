@@ -2,6 +2,7 @@
 //! Not here: what any of them decides.
 
 pub mod control;
+pub mod engine;
 pub mod intake;
 pub mod lane;
 pub mod pipeline;

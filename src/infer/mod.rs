@@ -25,7 +25,7 @@ pub trait Engine {
     fn infer(&mut self, batch: &Batch) -> Result<Vec<Detections>, InferError>;
 
     /// How it runs, as far as known now.
-    fn report(&self) -> EngineReport;
+    fn report(&self) -> &EngineReport;
 }
 
 /// What runs the network.

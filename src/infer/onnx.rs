@@ -311,8 +311,8 @@ impl Engine for OnnxEngine {
         Ok(all)
     }
 
-    fn report(&self) -> EngineReport {
-        self.report.clone()
+    fn report(&self) -> &EngineReport {
+        &self.report
     }
 }
 

@@ -46,7 +46,7 @@ fn the_newest_frame_wins_and_the_loss_comes_back() {
     assert_eq!(refused.seq, FrameSeq(30));
     let pulled = seats.take(8, LONG, Mono::from_ms(30));
     assert_eq!(numbers(pulled.batch.unwrap().frames()), [20]);
-    seats.analysed(camera(1));
+    seats.finish(camera(1), true);
     let counts = seats.seats[&camera(1)].counts;
     assert_eq!(counts, FrameCounts { decoded: 2, analysed: 1, displaced: 1, expired: 0 });
 }
@@ -82,7 +82,9 @@ fn the_camera_whose_turn_is_longest_ago_goes_first() {
             let _ = seats.put(frame(n, ms));
         }
         let pulled = seats.take(1, LONG, Mono::from_ms(now_ms));
-        assert_eq!(numbers(pulled.batch.unwrap().frames()), [expected]);
+        let frames = pulled.batch.unwrap().into_frames();
+        assert_eq!(numbers(&frames), [expected]);
+        seats.finish(frames[0].camera, true);
     };
     take(&[(1, 10), (2, 11)], 20, 10);
     // Camera 1's next frame is older than camera 3's first, but camera 1 had its turn.
@@ -90,6 +92,20 @@ fn the_camera_whose_turn_is_longest_ago_goes_first() {
     take(&[], 22, 15);
     take(&[(3, 30), (2, 31)], 32, 12);
     take(&[], 33, 31);
+}
+
+#[test]
+fn a_camera_with_a_frame_at_an_engine_waits_so_that_its_frames_stay_in_order() {
+    let mut seats = seats(2);
+    let _ = seats.put(frame(1, 10));
+    assert!(seats.take(8, LONG, Mono::from_ms(10)).batch.is_some());
+    let _ = seats.put(frame(1, 20));
+    assert!(seats.take(8, LONG, Mono::from_ms(20)).batch.is_none());
+    let _ = seats.put(frame(2, 21));
+    assert_eq!(numbers(seats.take(8, LONG, Mono::from_ms(22)).batch.unwrap().frames()), [21]);
+    seats.finish(camera(1), false);
+    assert_eq!(numbers(seats.take(8, LONG, Mono::from_ms(23)).batch.unwrap().frames()), [20]);
+    assert_eq!(seats.seats[&camera(1)].counts, FrameCounts { decoded: 2, analysed: 0, displaced: 0, expired: 1 });
 }
 
 #[test]
@@ -120,6 +136,7 @@ fn turns(cameras: u64, busy_ms: u64) -> Vec<u64> {
         if ms >= free_at {
             let pulled = seats.take(1, Duration::from_millis(500), Mono::from_ms(ms));
             if let Some(batch) = pulled.batch {
+                seats.finish(batch.frames()[0].camera, true);
                 let n = (1..=cameras).find(|n| camera(*n) == batch.frames()[0].camera).unwrap();
                 turns[n as usize - 1] += 1;
                 free_at = ms + busy_ms;
@@ -154,6 +171,7 @@ proptest! {
                 prop_assert!(batch.len() <= max);
                 prop_assert!(batch.iter().all(|f| now - f.captured.0 / 1000 <= deadline));
                 out += batch.len() + pulled.expired.len();
+                batch.iter().for_each(|f| seats.finish(f.camera, max > 1));
             } else {
                 put += 1;
                 match seats.put(frame(n, now)) {
@@ -162,7 +180,7 @@ proptest! {
                     Put::Refused(_) => { prop_assert!(n > 4); out += 1; }
                 }
             }
-            prop_assert_eq!(put, out + seats.waiting());
+            prop_assert_eq!(put, out + seats.seats.values().filter(|s| s.frame.is_some()).count());
         }
     }
 }
@@ -177,7 +195,7 @@ fn an_engine_waits_for_the_first_frame_and_takes_it_at_once_without_a_window() {
             let mut seen = Vec::new();
             while let Some(pulled) = intake.next_batch(8, Duration::ZERO, LONG) {
                 for frame in pulled.batch.map_or(vec![], Batch::into_frames) {
-                    intake.analysed(frame.camera);
+                    intake.finish(frame.camera, true);
                     seen.push(frame.seq.0);
                 }
             }
@@ -213,6 +231,7 @@ fn a_window_gathers_company_and_ends_early_when_all_are_there() {
         // All three are there long before the hour is over.
         let pulled = intake.next_batch(8, LONG, LONG).unwrap();
         assert_eq!(pulled.batch.unwrap().frames().len(), 3);
+        (1..=3).for_each(|n| intake.finish(camera(n), true));
     });
     let _ = intake.put(frame(1, 10));
     let pulled = intake.next_batch(8, Duration::from_millis(5), LONG).unwrap();
