@@ -366,7 +366,6 @@ impl AlarmBook {
             return;
         }
         let mut troubles = Vec::new();
-        let mut spent = false;
         for index in 0..entry.lifts.len() {
             let lift = &mut entry.lifts[index];
             let device = lift.device.id;
@@ -387,12 +386,8 @@ impl AlarmBook {
                         troubles.push((device, detail));
                     }
                 }
-                Stop::Spent => spent = true,
                 Stop::NotDue => {}
             }
-        }
-        if spent {
-            self.cap(id, now, out);
         }
         for (device, what) in troubles {
             self.trouble(device, &what, now, out);
@@ -406,8 +401,8 @@ impl AlarmBook {
             return;
         }
         let cap = entry.hold().map_or(0, |hold| hold.cap.as_secs());
-        entry.note_always("capped", None, &format!("stopped for {cap} s in all: a person is needed"), now);
-        entry.note_always("escalated", None, "the e-bike is still there; no automatic stop any more", now);
+        entry.note_always("capped", None, &format!("the {cap} s that this alarm may stop a lift are used up"), now);
+        entry.note_always("escalated", None, "a person is needed; no automatic stop for this alarm any more", now);
         out.change(id, Change::Updated, None);
         self.give_up(id, "the longest stop time is reached", now, out);
     }
@@ -550,8 +545,10 @@ impl AlarmBook {
         let live: Vec<AlarmId> = self.entries.iter().filter(|(_, entry)| entry.is_live()).map(|(&id, _)| id).collect();
         for id in live {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
-            let capped = !entry.barred
-                && entry.hold().is_some_and(|hold| entry.lifts.iter().any(|lift| lift.is_capped(&hold, now.mono)));
+            if entry.is_capped(now.mono) {
+                self.cap(id, now, out);
+            }
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
             for index in 0..entry.lifts.len() {
                 let device = entry.lifts[index].device.id;
                 if let Some(ended) = entry.lifts[index].settle(now.mono)
@@ -566,7 +563,7 @@ impl AlarmBook {
                     out.change(id, Change::Updated, None);
                 }
             }
-            if capped {
+            if entry.is_capped(now.mono) {
                 self.cap(id, now, out);
             }
             self.hold_lifts(id, now, out);
@@ -613,7 +610,7 @@ fn release(id: AlarmId, entry: &mut Entry, index: usize, why: &str, now: Now, ou
     let Some(lift) = entry.lifts.get_mut(index) else { return };
     let device = lift.device.id;
     let (renewals, held) = lift.progress(now.mono);
-    if lift.release() {
+    if lift.release(now.mono) {
         out.order(device, id, Verb::LiftRelease, PROMPT_WORTH);
         let detail = format!("{why} (after {:.1} s, {renewals} renewals)", held.as_secs_f32());
         entry.note_always("releasing", Some(device), &detail, now);

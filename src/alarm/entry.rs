@@ -51,6 +51,15 @@ impl Entry {
         !self.barred && self.shown.is_some_and(|captured| now.since(captured) <= hold.fresh)
     }
 
+    /// Whether the longest stop time is reached, or too little of it left, while a stop is held or wanted.
+    pub(super) fn is_capped(&self, now: Mono) -> bool {
+        !self.barred
+            && self.hold().is_some_and(|hold| {
+                let wanted = self.wants_lift(&hold, now);
+                self.lifts.iter().any(|lift| (wanted || lift.is_active()) && lift.is_capped(&hold, now))
+            })
+    }
+
     /// Whether time can change it.
     pub(super) fn is_live(&self) -> bool {
         self.shown.is_some() || self.lifts.iter().any(LiftHold::may_hold)

@@ -4,7 +4,8 @@
 //! A *run* is a stretch of time during which the lift may be held because of us. It begins with the first stop
 //! ordered and ends when the lift says it is free after our release, or when the last order's lease must have
 //! ended even if the order reached the lift at the last moment it was worth anything. Runs add up against the
-//! cap; the last leases are cut so that the cap holds even if the release that ends it never arrives.
+//! cap; the last leases are cut so that the cap holds even if the release that ends it never arrives. A lift that
+//! refuses or is silent uses up its cap as well: what it did is not known, and a person is needed anyway.
 
 use std::time::Duration;
 
@@ -15,7 +16,9 @@ use crate::{
 };
 
 /// A lease shorter than this is not worth an order.
-pub(super) const SHORTEST_LEASE: Duration = Duration::from_millis(500);
+const SHORTEST_LEASE: Duration = Duration::from_millis(500);
+/// A lift that was told to let go has this long to say that it did, before the clock decides.
+const ANSWER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
 struct Run {
@@ -26,7 +29,6 @@ struct Run {
     free_at: Mono,
     renewals: u32,
     sent: bool,
-    accepted: bool,
 }
 
 /// A lift and what it was asked to do for one alarm.
@@ -52,8 +54,6 @@ pub(super) enum Stop {
     NotDue,
     /// The lift's mode outranks us.
     Mode(LiftMode),
-    /// The cap leaves nothing to order.
-    Spent,
 }
 
 /// A run that ended.
@@ -63,6 +63,15 @@ pub(super) struct Ended {
     pub(super) held: Duration,
     /// The lift had not told us before: its lease is known to be over only by the clock.
     pub(super) by_clock: bool,
+}
+
+/// How long a stop may be on its way and still be worth something: no longer than the frame it rests on is.
+fn transit(hold: &Hold) -> Duration {
+    hold.fresh.min(hold.lease)
+}
+
+fn shortest(hold: &Hold) -> Duration {
+    SHORTEST_LEASE.min(hold.lease)
 }
 
 impl LiftHold {
@@ -94,9 +103,12 @@ impl LiftHold {
         Some(Ended { renewals: run.renewals, held, by_clock })
     }
 
-    /// Whether the cap is reached while the lift may be held.
+    /// Whether the cap is reached: while the lift may be held, or because too little is left of it for an order.
     pub(super) fn is_capped(&self, hold: &Hold, now: Mono) -> bool {
-        self.is_active() && self.cap_at(hold).is_some_and(|at| now >= at)
+        match self.cap_at(hold) {
+            Some(at) => !self.releasing && now >= at,
+            None => !self.barred && hold.cap.saturating_sub(self.used) < transit(hold) + shortest(hold),
+        }
     }
 
     fn cap_at(&self, hold: &Hold) -> Option<Mono> {
@@ -117,12 +129,12 @@ impl LiftHold {
         {
             return Stop::NotDue;
         }
-        let expires_in = hold.fresh.min(hold.lease);
+        let expires_in = transit(hold);
         let since = self.run.as_ref().map_or(now, |run| run.since);
         let left = (since + hold.cap.saturating_sub(self.used)).since(now + expires_in);
         let lease = hold.lease.min(left);
-        if lease < SHORTEST_LEASE.min(hold.lease) {
-            return if self.run.is_some() { Stop::NotDue } else { Stop::Spent };
+        if lease < shortest(hold) {
+            return Stop::NotDue;
         }
         let free_at = now + expires_in + lease;
         self.releasing = false;
@@ -134,7 +146,7 @@ impl LiftHold {
                 false
             }
             None => {
-                self.run = Some(Run { since: now, ordered: now, free_at, renewals: 0, sent: false, accepted: false });
+                self.run = Some(Run { since: now, ordered: now, free_at, renewals: 0, sent: false });
                 true
             }
         };
@@ -151,10 +163,12 @@ impl LiftHold {
     }
 
     /// Takes note of a release; false when there is nothing to release.
-    pub(super) fn release(&mut self) -> bool {
-        let active = self.is_active();
-        self.releasing |= active;
-        active
+    pub(super) fn release(&mut self, now: Mono) -> bool {
+        let Some(run) = self.run.as_mut().filter(|_| !self.releasing) else { return false };
+        // The lift is given time to say so itself.
+        run.free_at = run.free_at.max(now + ANSWER);
+        self.releasing = true;
+        true
     }
 
     /// How many renewals the run has had and how long it has lasted.
@@ -184,15 +198,11 @@ impl LiftHold {
         match state {
             OrderState::Sent => return !std::mem::replace(&mut run.sent, true),
             OrderState::Accepted => {
-                run.accepted = true;
                 if self.state != LiftState::Holding {
                     self.state = LiftState::Accepted;
                 }
             }
-            OrderState::Holding => {
-                run.accepted = true;
-                self.state = LiftState::Holding;
-            }
+            OrderState::Holding => self.state = LiftState::Holding,
             OrderState::Released => return self.released(retry, now),
             OrderState::Expired => self.state = LiftState::Expired,
             OrderState::Refused | OrderState::Offline | OrderState::TimedOut => {
@@ -201,12 +211,9 @@ impl LiftHold {
                     OrderState::Offline => LiftState::Offline,
                     _ => LiftState::TimedOut,
                 };
+                // The run goes on until its lease must be over: which of its orders this is about is not known,
+                // and a silent lift may have taken it.
                 self.not_before = now + retry;
-                // Never taken, so never held; a silent lift may have taken it.
-                if !run.accepted && state != OrderState::TimedOut {
-                    self.run = None;
-                    self.releasing = false;
-                }
             }
             OrderState::Done => {}
         }
