@@ -1,5 +1,6 @@
 //! Integration tests: real RTSP servers, real sockets, real processes, on loopback. One binary, so that it links once.
 
+mod api;
 mod house;
 mod infer;
 mod tiny_onnx;

@@ -1,0 +1,211 @@
+//! What may not drift: document and router, role and route, the golden OpenAPI file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use yunti::access::{Permission, Role, allows};
+
+use super::support::Server;
+
+/// Every route and what it needs; `None`: open to all. A route without a row, or a row without a route, fails.
+const TABLE: [(&str, &str, Option<Permission>); 32] = [
+    ("GET", "/api/v1/alarms", Some(Permission::Watch)),
+    ("GET", "/api/v1/alarms/{id}", Some(Permission::Watch)),
+    ("POST", "/api/v1/alarms/{id}/acknowledge", Some(Permission::ActOnAlarms)),
+    ("POST", "/api/v1/alarms/{id}/false-alarm", Some(Permission::ActOnAlarms)),
+    ("POST", "/api/v1/alarms/{id}/resolve", Some(Permission::ActOnAlarms)),
+    ("GET", "/api/v1/alarms/{id}/snapshot", Some(Permission::SeePictures)),
+    ("GET", "/api/v1/audit", Some(Permission::ReadAudit)),
+    ("GET", "/api/v1/cameras", Some(Permission::Watch)),
+    ("POST", "/api/v1/cameras", Some(Permission::ManageCameras)),
+    ("GET", "/api/v1/cameras/{id}", Some(Permission::Watch)),
+    ("PATCH", "/api/v1/cameras/{id}", Some(Permission::ManageCameras)),
+    ("DELETE", "/api/v1/cameras/{id}", Some(Permission::ManageCameras)),
+    ("GET", "/api/v1/devices", Some(Permission::Watch)),
+    ("POST", "/api/v1/devices", Some(Permission::ManageDevices)),
+    // Open to no role at all: see `a_device_socket_takes_devices_only`.
+    ("GET", "/api/v1/devices/ws", None),
+    ("GET", "/api/v1/devices/{id}", Some(Permission::Watch)),
+    ("PATCH", "/api/v1/devices/{id}", Some(Permission::ManageDevices)),
+    ("DELETE", "/api/v1/devices/{id}", Some(Permission::ManageDevices)),
+    ("POST", "/api/v1/devices/{id}/token", Some(Permission::ManageDevices)),
+    ("GET", "/api/v1/docs", None),
+    ("GET", "/api/v1/events", Some(Permission::Watch)),
+    ("GET", "/api/v1/models", Some(Permission::Watch)),
+    ("GET", "/api/v1/openapi.json", None),
+    ("GET", "/api/v1/pipelines", Some(Permission::Watch)),
+    ("GET", "/api/v1/stats", Some(Permission::Watch)),
+    ("GET", "/api/v1/system", Some(Permission::Watch)),
+    ("GET", "/api/v1/tokens", Some(Permission::ManageTokens)),
+    ("POST", "/api/v1/tokens", Some(Permission::ManageTokens)),
+    ("DELETE", "/api/v1/tokens/{id}", Some(Permission::ManageTokens)),
+    ("GET", "/health/live", None),
+    ("GET", "/health/ready", None),
+    ("GET", "/metrics", Some(Permission::Watch)),
+];
+
+const METHODS: [&str; 5] = ["GET", "POST", "PATCH", "PUT", "DELETE"];
+
+/// Method and path of every operation in the document that is served.
+async fn documented(server: &Server) -> BTreeMap<(String, String), Value> {
+    let document: Value =
+        server.bare(Method::GET, "/api/v1/openapi.json").send().await.expect("served").json().await.expect("JSON");
+    let paths = document["paths"].as_object().expect("paths").clone();
+    let mut all = BTreeMap::new();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().expect("operations") {
+            all.insert((method.to_uppercase(), path.clone()), operation.clone());
+        }
+    }
+    all
+}
+
+/// A path with an id that is well formed and unknown.
+fn concrete(path: &str) -> String {
+    let kind = ["cameras", "devices", "alarms", "tokens"].into_iter().find(|kind| path.contains(kind));
+    let prefix = match kind {
+        Some("cameras") => "cam",
+        Some("devices") => "dev",
+        Some("alarms") => "alm",
+        _ => "tok",
+    };
+    path.replace("{id}", &format!("{prefix}-{}", "0".repeat(32)))
+}
+
+#[tokio::test]
+async fn every_route_has_a_row_for_its_roles() {
+    let server = Server::start().await;
+    let documented: BTreeSet<(String, String)> = documented(&server).await.into_keys().collect();
+    let rows: BTreeSet<_> = TABLE.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(rows, documented);
+}
+
+#[tokio::test]
+async fn each_role_opens_what_it_may_and_nothing_else() {
+    let server = Server::start().await;
+    let mut tokens = Vec::new();
+    for role in Role::ALL {
+        tokens.push((role, server.token(role).await));
+    }
+    let (_, device_token) = server.lift().await;
+    for (method, path, permission) in TABLE {
+        let Some(permission) = permission else { continue };
+        let send = |token: Option<&str>| {
+            let request = server.bare(method.parse().expect("a method"), &concrete(path));
+            let request = if method == "GET" || method == "DELETE" { request } else { request.json(&json!({})) };
+            let request = match token {
+                Some(token) => request.bearer_auth(token),
+                None => request,
+            };
+            async { request.send().await.expect("an answer").status() }
+        };
+        assert_eq!(send(None).await, StatusCode::UNAUTHORIZED, "{method} {path} without a token");
+        assert_eq!(send(Some("yt_nonsense")).await, StatusCode::UNAUTHORIZED, "{method} {path} with nonsense");
+        assert_eq!(send(Some(&device_token)).await, StatusCode::UNAUTHORIZED, "{method} {path} with a device's token");
+        for (role, token) in &tokens {
+            let status = send(Some(token)).await;
+            if allows(*role, permission) {
+                assert!(
+                    status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN,
+                    "{method} {path} is closed to {role:?}: {status}"
+                );
+                assert!(!status.is_server_error(), "{method} {path} as {role:?}: {status}");
+            } else {
+                assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path} is open to {role:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_device_socket_takes_devices_only() {
+    let server = Server::start().await;
+    let (id, token) = server.lift().await;
+    let path = "/api/v1/devices/ws";
+    let protocol = "yunti.device.v1";
+    let status = |result: Result<super::support::Socket, tokio_tungstenite::tungstenite::Error>| match result {
+        Ok(_) => 101,
+        Err(tokio_tungstenite::tungstenite::Error::Http(response)) => response.status().as_u16(),
+        Err(other) => panic!("{other}"),
+    };
+    assert_eq!(status(server.socket(path, "", protocol).await), 401);
+    for role in Role::ALL {
+        let person = server.token(role).await;
+        assert_eq!(status(server.socket(path, &person, protocol).await), 401, "{role:?}");
+    }
+    assert_eq!(status(server.socket(path, &token, "").await), 400, "without the subprotocol");
+    assert_eq!(status(server.socket(path, &token, "other.v1").await), 400, "with another subprotocol");
+
+    let mut socket = server.socket(path, &token, protocol).await.expect("connects");
+    use futures_util::{SinkExt, StreamExt};
+    use tokio_tungstenite::tungstenite::Message;
+    socket.0.send(Message::text("hello")).await.expect("sent");
+    assert_eq!(socket.0.next().await.expect("an answer").expect("a message"), Message::text("echo:hello"));
+    // More than 64 KiB: the connection ends, the server goes on.
+    let _ = socket.0.send(Message::text("x".repeat(65_537))).await;
+    assert!(!matches!(socket.0.next().await, Some(Ok(Message::Text(_)))));
+
+    let (code, body) = server.call(Method::POST, &format!("/api/v1/devices/{id}/token"), None).await;
+    assert_eq!(code, StatusCode::OK, "{body}");
+    let fresh = body["token"].as_str().expect("a token");
+    assert_eq!(status(server.socket(path, &token, protocol).await), 401, "the old token is dead");
+    assert_eq!(status(server.socket(path, fresh, protocol).await), 101);
+    server.call(Method::DELETE, &format!("/api/v1/devices/{id}"), None).await;
+    assert_eq!(status(server.socket(path, fresh, protocol).await), 401, "the device is gone");
+}
+
+#[tokio::test]
+async fn the_document_and_the_router_agree_on_every_method() {
+    let server = Server::start().await;
+    let documented = documented(&server).await;
+    let paths: BTreeSet<&String> = documented.keys().map(|(_, path)| path).collect();
+    // The router's own list of paths.
+    let debug = format!("{:?}", yunti::api::router(server.state.clone()));
+    let routed: BTreeSet<String> = debug
+        .split('"')
+        .filter(|text| text.starts_with("/api/v1/") || text.starts_with("/health/") || *text == "/metrics")
+        .map(str::to_owned)
+        .collect();
+    assert!(!routed.is_empty(), "the router shows its paths");
+    assert_eq!(routed.iter().collect::<BTreeSet<_>>(), paths);
+    for path in paths {
+        for method in METHODS {
+            let known = documented.contains_key(&(method.to_owned(), path.clone()));
+            let status =
+                server.bare(method.parse().expect("a method"), &concrete(path)).send().await.expect("an answer");
+            let taken = status.status() != StatusCode::METHOD_NOT_ALLOWED;
+            // `/devices/ws` and `/cameras/probe` lie beside `/devices/{id}` and `/cameras/{id}`: fixed words win, whatever the method.
+            assert_eq!(taken, known, "{method} {path}: {}", status.status());
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_operation_says_how_it_fails_and_who_may() {
+    let server = Server::start().await;
+    for ((method, path), operation) in documented(&server).await {
+        let problem = &operation["responses"]["default"]["content"]["application/problem+json"]["schema"]["$ref"];
+        assert_eq!(*problem, "#/components/schemas/Problem", "{method} {path}");
+        let open = operation["security"] == json!([{}]);
+        let row = TABLE.iter().find(|(m, p, _)| *m == method && *p == path).expect("a row");
+        assert_eq!(open, row.2.is_none() && path != "/api/v1/devices/ws", "{method} {path}: {}", operation["security"]);
+    }
+}
+
+/// The document is a contract: a change of it is seen in review. To renew it:
+/// `YUNTI_RENEW=1 cargo test --test it api::contract::the_document_is_the_golden_one`.
+#[test]
+fn the_document_is_the_golden_one() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
+    let mut now = yunti::api::document().to_pretty_json().expect("JSON");
+    now.push('\n');
+    if std::env::var_os("YUNTI_RENEW").is_some() {
+        std::fs::write(&path, &now).expect("written");
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        golden == now,
+        "docs/openapi.json is not what the server serves: renew it with YUNTI_RENEW=1 and review the difference"
+    );
+}
