@@ -181,11 +181,11 @@ fn zone(points: Vec<[f32; 2]>) -> Result<Polygon, Problem> {
     Polygon::new(points.into_iter().map(|[x, y]| NormPoint { x, y }).collect()).map_err(|e| Problem::invalid("zone", e))
 }
 
-fn transport(text: &str) -> Result<Transport, Problem> {
+pub(super) fn transport(text: &str) -> Result<Transport, Problem> {
     Transport::of_wire(text).ok_or_else(|| Problem::invalid("transport", "tcp or udp"))
 }
 
-fn uri(text: &str) -> Result<CameraUri, Problem> {
+pub(super) fn uri(text: &str) -> Result<CameraUri, Problem> {
     CameraUri::parse(text).map_err(|e| Problem::invalid("uri", e))
 }
 
@@ -291,10 +291,10 @@ impl ApiState {
 
     fn decode_chain(&self, name: String) -> Result<String, Problem> {
         let name = extract::text("decode", &name, 64)?;
-        if self.decode_chains.is_empty() || self.decode_chains.contains(&name) {
+        if self.chains.knows(&name) {
             return Ok(name);
         }
-        Err(Problem::invalid("decode", format!("not known here; there are: {}", self.decode_chains.join(", "))))
+        Err(Problem::invalid("decode", "no decode chain of this name: see GET /api/v1/system, or leave it out"))
     }
 
     async fn device_list(&self, texts: Vec<String>) -> Result<Vec<DeviceId>, Problem> {

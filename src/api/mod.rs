@@ -11,6 +11,7 @@ mod events;
 mod extract;
 mod live;
 mod openapi;
+mod probe;
 mod problem;
 mod schedule;
 mod system;
@@ -30,7 +31,7 @@ pub use device_socket::DeviceSocket;
 pub use live::Live;
 pub use openapi::document;
 
-use crate::{device::DeviceRef, flow::pipeline::Pipelines, store::Store};
+use crate::{camera::DecodeChains, device::DeviceRef, flow::pipeline::Pipelines, store::Store};
 
 /// A JSON report made anew for each request that asks.
 pub type Report = Arc<dyn Fn() -> Value + Send + Sync>;
@@ -58,8 +59,8 @@ pub struct ApiState {
     pub models: Report,
     /// The pipelines that a camera may name.
     pub pipelines: Arc<Pipelines>,
-    /// Names of the decode chains that a camera may ask for; empty: any name is taken.
-    pub decode_chains: Arc<[String]>,
+    /// The decode chains that a camera may ask for, and that a probe decodes with.
+    pub chains: Arc<DecodeChains>,
     /// The Prometheus page.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// `Err` says in words why the server cannot do its work (every engine is down). The store is looked at besides.
@@ -70,6 +71,7 @@ pub struct ApiState {
     /// Cancelled at shutdown: open WebSockets are closed with 1001.
     pub closing: CancellationToken,
     watchers: Arc<Semaphore>,
+    probes: Arc<Semaphore>,
 }
 
 /// Limits of event sockets.
@@ -95,6 +97,7 @@ impl ApiState {
         live: Arc<dyn Live>,
         serve_device: ServeDevice,
         pipelines: Arc<Pipelines>,
+        chains: Arc<DecodeChains>,
         media_dir: PathBuf,
     ) -> Self {
         Self {
@@ -104,13 +107,14 @@ impl ApiState {
             system: Arc::new(|| serde_json::json!({})),
             models: Arc::new(|| serde_json::json!([])),
             pipelines,
-            decode_chains: Arc::from([]),
+            chains,
             metrics: Arc::new(String::new),
             ready: Arc::new(|| Ok(())),
             media_dir,
             sockets: SocketLimits::default(),
             closing: CancellationToken::new(),
             watchers: Arc::new(Semaphore::new(WATCHERS)),
+            probes: Arc::new(Semaphore::new(probe::AT_ONCE)),
         }
     }
 }

@@ -17,7 +17,9 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{ApiState, alarms, audit, cameras, device_socket, devices, events, problem::ProblemBody, system, tokens};
+use super::{
+    ApiState, alarms, audit, cameras, device_socket, devices, events, probe, problem::ProblemBody, system, tokens,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -35,6 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Base::openapi())
         .routes(routes!(cameras::list, cameras::create))
         .routes(routes!(cameras::one, cameras::change, cameras::remove))
+        .routes(routes!(probe::probe))
         .routes(routes!(devices::list, devices::create))
         .routes(routes!(devices::one, devices::change, devices::remove))
         .routes(routes!(devices::rotate))

@@ -26,6 +26,7 @@ pub(super) struct Problem {
     status: StatusCode,
     kind: &'static str,
     detail: String,
+    reason: Option<&'static str>,
     /// For the log alone.
     cause: Option<String>,
 }
@@ -42,6 +43,9 @@ pub(super) struct ProblemBody {
     status: u16,
     /// What went wrong and what to do.
     detail: String,
+    /// With `…:camera` alone: why the camera gave no picture, in one word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     /// Only with a 5xx: the log has the cause under this id.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
@@ -49,7 +53,7 @@ pub(super) struct ProblemBody {
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, detail: detail.into(), cause: None }
+        Self { status, kind, detail: detail.into(), reason: None, cause: None }
     }
 
     /// 400: not readable as what it should be.
@@ -107,9 +111,9 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
     }
 
-    /// 424: a thing outside (a camera) did not answer as it should.
-    pub(super) fn outside(kind: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FAILED_DEPENDENCY, kind, detail)
+    /// 424: a camera did not answer as it should.
+    pub(super) fn camera(reason: &'static str, detail: impl Into<String>) -> Self {
+        Self { reason: Some(reason), ..Self::new(StatusCode::FAILED_DEPENDENCY, "camera", detail) }
     }
 
     /// 503: not now.
@@ -155,6 +159,7 @@ impl Problem {
             title: self.status.canonical_reason().unwrap_or("Problem").to_owned(),
             status: self.status.as_u16(),
             detail: self.detail.clone(),
+            reason: self.reason,
             request_id: request_id.filter(|_| self.status.is_server_error()).map(str::to_owned),
         }
     }

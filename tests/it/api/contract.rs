@@ -9,7 +9,7 @@ use yunti::access::{Permission, Role, allows};
 use super::support::Server;
 
 /// Every route and what it needs; `None`: open to all. A route without a row, or a row without a route, fails.
-const TABLE: [(&str, &str, Option<Permission>); 32] = [
+const TABLE: [(&str, &str, Option<Permission>); 33] = [
     ("GET", "/api/v1/alarms", Some(Permission::Watch)),
     ("GET", "/api/v1/alarms/{id}", Some(Permission::Watch)),
     ("POST", "/api/v1/alarms/{id}/acknowledge", Some(Permission::ActOnAlarms)),
@@ -22,6 +22,7 @@ const TABLE: [(&str, &str, Option<Permission>); 32] = [
     ("GET", "/api/v1/cameras/{id}", Some(Permission::Watch)),
     ("PATCH", "/api/v1/cameras/{id}", Some(Permission::ManageCameras)),
     ("DELETE", "/api/v1/cameras/{id}", Some(Permission::ManageCameras)),
+    ("POST", "/api/v1/cameras/probe", Some(Permission::ManageCameras)),
     ("GET", "/api/v1/devices", Some(Permission::Watch)),
     ("POST", "/api/v1/devices", Some(Permission::ManageDevices)),
     // Open to no role at all: see `a_device_socket_takes_devices_only`.

@@ -293,3 +293,29 @@ async fn the_server_tells_of_itself() {
     let page = server.bare(Method::GET, "/api/v1/docs").send().await.expect("an answer").text().await.expect("text");
     assert!(page.contains("/api/v1/alarms/{id}/false-alarm"));
 }
+
+#[tokio::test]
+async fn a_probe_says_what_a_camera_sends_or_why_it_sends_nothing() {
+    let server = Server::start().await;
+    let probe = |uri: String| server.call(Method::POST, "/api/v1/cameras/probe", Some(json!({ "uri": uri })));
+    let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/models/ebike/clips/lift_empty.mp4");
+    let (status, seen) = probe(format!("file://{clip}")).await;
+    assert_eq!(status, StatusCode::OK, "{seen}");
+    assert_eq!(seen["codec"], "h264");
+    let jpeg = seen["snapshot"].as_str().and_then(|s| s.strip_prefix("data:image/jpeg;base64,")).expect("a JPEG");
+    let jpeg = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, jpeg).expect("base64");
+    let picture = image::load_from_memory(&jpeg).expect("a picture");
+    assert_eq!((json!(picture.width()), json!(picture.height())), (seen["width"].clone(), seen["height"].clone()));
+
+    // A port where nothing listens: bound and let go again.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    for (uri, reason) in [
+        (format!("rtsp://root:s3cret@{free}/live"), "refused"),
+        ("file:///no/such/clip.mp4".to_owned(), "not_found"),
+        (format!("file://{}", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")), "failed"),
+    ] {
+        let (status, problem) = probe(uri.clone()).await;
+        assert_eq!((status.as_u16(), &problem["reason"]), (424, &json!(reason)), "{uri}: {problem}");
+        assert!(!problem.to_string().contains("s3cret"), "{problem}");
+    }
+}

@@ -22,7 +22,7 @@ use yunti::{
     alarm::{Act, ActError, Alarm, AlarmKind, AlarmState, LiftState},
     api::{ApiState, DeviceSocket, Live, ServeDevice, SocketLimits, router},
     base::{AlarmId, CameraId, DeviceId, Wall, clock},
-    camera::{Phase, PhaseReport},
+    camera::{DecodeChains, Phase, PhaseReport},
     command::token::create_in,
     device::DeviceRef,
     flow::{
@@ -133,9 +133,10 @@ impl Server {
         let store = Store::open(folder.path()).expect("a store");
         let fake = Arc::new(Fake { store: store.clone(), changed: Mutex::default(), devices: Mutex::default() });
         let pipelines = Arc::new(Pipelines::load(None).expect("the built-in pipelines"));
+        let chains = Arc::new(DecodeChains::load(None).expect("the built-in decode chains"));
         let serve: ServeDevice = Arc::new(echo);
         let media: PathBuf = folder.path().join("media");
-        let mut state = ApiState::new(store.clone(), fake.clone(), serve, pipelines, media);
+        let mut state = ApiState::new(store.clone(), fake.clone(), serve, pipelines, chains, media);
         state.sockets = SocketLimits { ping: Duration::from_millis(200), send: Duration::from_millis(500) };
         state.metrics = Arc::new(|| "yunti_frames_total 1\n".to_owned());
         change(&mut state);
