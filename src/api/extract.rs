@@ -160,7 +160,12 @@ async fn read(request: Request) -> Result<Vec<u8>, Problem> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde takes an array for a struct, field by field; here every body has its fields named.
+    let object = bytes.trim_ascii_start().first() == Some(&b'{');
     match Json::<T>::from_bytes(bytes) {
+        Ok(_) | Err(JsonRejection::JsonDataError(_)) if !object => {
+            Err(Problem::wrong_form("the body must be a JSON object: {…}"))
+        }
         Ok(Json(value)) => Ok(value),
         Err(JsonRejection::JsonDataError(e)) => Err(Problem::wrong_form(e.body_text())),
         Err(other) => Err(Problem::malformed(other.body_text())),
