@@ -5,8 +5,16 @@
 //! that dies by itself; no message can express a stop between floors.
 
 pub mod link;
+pub mod orders;
+pub mod protocol;
+mod queue;
+pub mod wire;
 
 use std::time::Duration;
+
+pub use link::{LinkEvent, LinkSettings, Links};
+pub use orders::{OrderBook, OrderChange};
+pub use protocol::{DownReason, Hello, OrderReport, Reading, Reported, Status, Undeliverable};
 
 use crate::base::{AlarmId, DeviceId, Mono, OrderKey};
 
@@ -17,6 +25,19 @@ pub enum DeviceKind {
     Voice,
     Light,
     Gate,
+}
+
+impl DeviceKind {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lift => "lift",
+            Self::Voice => "voice",
+            Self::Light => "light",
+            Self::Gate => "gate",
+        }
+    }
 }
 
 /// Whether a lift may be held. The default is [`Control::AlarmOnly`].
@@ -41,6 +62,41 @@ pub enum LiftMode {
     Independent,
     #[default]
     Unknown,
+}
+
+impl LiftMode {
+    /// Every mode.
+    pub const ALL: [Self; 8] = [
+        Self::Normal,
+        Self::Fire,
+        Self::Evacuation,
+        Self::Inspection,
+        Self::Earthquake,
+        Self::EmergencyPower,
+        Self::Independent,
+        Self::Unknown,
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Fire => "fire",
+            Self::Evacuation => "evacuation",
+            Self::Inspection => "inspection",
+            Self::Earthquake => "earthquake",
+            Self::EmergencyPower => "emergency_power",
+            Self::Independent => "independent",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The mode of a name on the wire.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
 }
 
 /// A device as alarms and orders need it.
@@ -74,6 +130,41 @@ pub enum Verb {
     GateDeny {
         reason: String,
     },
+}
+
+impl Verb {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::LiftStop { .. } => "lift.stop",
+            Self::LiftRelease => "lift.release",
+            Self::VoicePlay { .. } => "voice.play",
+            Self::LightFlash { .. } => "light.flash",
+            Self::GateOpen { .. } => "gate.open",
+            Self::GateDeny { .. } => "gate.deny",
+        }
+    }
+
+    /// The kind of device that understands it.
+    #[must_use]
+    pub const fn kind(&self) -> DeviceKind {
+        match self {
+            Self::LiftStop { .. } | Self::LiftRelease => DeviceKind::Lift,
+            Self::VoicePlay { .. } => DeviceKind::Voice,
+            Self::LightFlash { .. } => DeviceKind::Light,
+            Self::GateOpen { .. } | Self::GateDeny { .. } => DeviceKind::Gate,
+        }
+    }
+
+    /// The lease of a stop.
+    #[must_use]
+    pub const fn lease(&self) -> Option<Duration> {
+        match self {
+            Self::LiftStop { lease } => Some(*lease),
+            _ => None,
+        }
+    }
 }
 
 /// Which server run gave an order: grows by one at each start. A device refuses older ones.
@@ -115,7 +206,8 @@ pub enum OrderState {
     Holding,
     /// A lift reports that it is free again.
     Released,
-    /// A voice, light or gate reports that it did it.
+    /// A voice, light or gate reports that it did it; a release was carried out; or a stop was carried on by
+    /// a newer one (its renewal), which says nothing of the lift being free.
     Done,
     /// The lease or the order ran out.
     Expired,
@@ -125,4 +217,22 @@ pub enum OrderState {
     TimedOut,
     /// The device was not connected; nothing is queued.
     Offline,
+}
+
+impl OrderState {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Accepted => "accepted",
+            Self::Holding => "holding",
+            Self::Released => "released",
+            Self::Done => "done",
+            Self::Expired => "expired",
+            Self::Refused => "refused",
+            Self::TimedOut => "timed_out",
+            Self::Offline => "offline",
+        }
+    }
 }
