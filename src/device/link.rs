@@ -21,7 +21,7 @@ use std::{
 };
 
 use futures_util::{Sink, Stream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::{
     Control, DeviceRef, Epoch, Order, Verb,
@@ -48,13 +48,28 @@ pub enum SocketMessage {
 #[derive(Debug, Clone, PartialEq)]
 pub enum LinkEvent {
     /// The device said Hello and takes orders.
-    Up { device: DeviceId, hello: Hello },
+    Up {
+        device: DeviceId,
+        hello: Hello,
+    },
     /// The connection ended. Comes once for each `Up`.
-    Down { device: DeviceId, reason: DownReason },
-    State { device: DeviceId, status: Status },
+    Down {
+        device: DeviceId,
+        reason: DownReason,
+    },
+    State {
+        device: DeviceId,
+        status: Status,
+    },
     /// For [`super::OrderBook::heard`].
-    Order { device: DeviceId, report: OrderReport },
-    Reading { device: DeviceId, reading: Reading },
+    Order {
+        device: DeviceId,
+        report: OrderReport,
+    },
+    Reading {
+        device: DeviceId,
+        reading: Reading,
+    },
 }
 
 /// How the links behave.
@@ -120,7 +135,7 @@ struct Shared {
     /// Every running `serve` holds a receiver; true: shut down.
     closing: watch::Sender<bool>,
     /// Says why connections of a device shall end, those without Hello too.
-    cut: tokio::sync::broadcast::Sender<DeviceId>,
+    cut: broadcast::Sender<DeviceId>,
 }
 
 /// The hub; cheap to clone.
@@ -132,15 +147,8 @@ impl Links {
     #[must_use]
     pub fn new(events: mpsc::Sender<LinkEvent>, settings: LinkSettings) -> Self {
         let (closing, _) = watch::channel(false);
-        let (cut, _) = tokio::sync::broadcast::channel(64);
-        Self(Arc::new(Shared {
-            settings,
-            events,
-            peers: Mutex::default(),
-            serial: AtomicU64::new(1),
-            closing,
-            cut,
-        }))
+        let (cut, _) = broadcast::channel(64);
+        Self(Arc::new(Shared { settings, events, peers: Mutex::default(), serial: AtomicU64::new(1), closing, cut }))
     }
 
     fn peers(&self) -> MutexGuard<'_, HashMap<DeviceId, Entry>> {
@@ -154,7 +162,7 @@ impl Links {
     /// The device is not connected, takes no more, is not of a kind for it, or the order is too old.
     pub fn send(&self, order: Order) -> Result<(), Undeliverable> {
         let peers = self.peers();
-        let entry = peers.get(&order.request.device).ok_or(Undeliverable::Offline)?;
+        let entry = peers.get(&order.request.device).filter(|e| e.is_open()).ok_or(Undeliverable::Offline)?;
         let verb = &order.request.verb;
         if verb.kind() != entry.device.kind || !entry.hello.capabilities.iter().any(|c| c == verb.name()) {
             return Err(Undeliverable::NotCapable);
@@ -171,13 +179,13 @@ impl Links {
     /// Whether the device is connected and has said Hello.
     #[must_use]
     pub fn is_up(&self, device: DeviceId) -> bool {
-        self.peers().contains_key(&device)
+        self.peers().get(&device).is_some_and(Entry::is_open)
     }
 
     /// Ends the device's connections: its registration was changed or removed. It may connect again.
     pub fn disconnect(&self, device: DeviceId) {
-        if let Some(entry) = self.peers().remove(&device) {
-            entry.stop.send_replace(Some(DownReason::Disconnected));
+        if let Some(entry) = self.peers().get(&device) {
+            entry.end(DownReason::Disconnected);
         }
         // Connections that have not said Hello yet; an error means that there are none.
         let _ = self.0.cut.send(device);
@@ -209,20 +217,20 @@ impl Links {
     async fn enter(&self, entry: Entry) {
         let id = entry.device.id;
         loop {
-            let gone = {
+            let mut gone = {
                 let mut peers = self.peers();
-                match peers.remove(&id) {
+                match peers.get(&id) {
                     None => {
                         peers.insert(id, entry);
                         return;
                     }
                     Some(old) => {
-                        old.stop.send_replace(Some(DownReason::Replaced));
-                        old.gone
+                        old.end(DownReason::Replaced);
+                        old.gone.clone()
                     }
                 }
             };
-            wait_closed(gone).await;
+            while gone.changed().await.is_ok() {}
         }
     }
 
@@ -235,6 +243,20 @@ impl Links {
     }
 }
 
-async fn wait_closed(mut gone: watch::Receiver<()>) {
-    while gone.changed().await.is_ok() {}
+impl Entry {
+    /// Asks the connection to end; the first reason stands.
+    fn end(&self, reason: DownReason) {
+        self.stop.send_if_modified(|why| {
+            let first = why.is_none();
+            if first {
+                *why = Some(reason);
+            }
+            first
+        });
+    }
+
+    /// Whether it takes orders: it keeps its place until the desk knows that it is gone.
+    fn is_open(&self) -> bool {
+        self.stop.borrow().is_none()
+    }
 }

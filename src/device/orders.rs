@@ -235,12 +235,8 @@ impl OrderBook {
 
     /// The device's connection ended. What it took goes on by itself until its lease or work is over.
     pub fn link_down(&mut self, device: DeviceId, now: Now) -> Vec<OrderChange> {
-        let theirs: Vec<OrderSeq> = self
-            .open
-            .iter()
-            .filter(|(_, open)| open.order.request.device == device)
-            .map(|(seq, _)| *seq)
-            .collect();
+        let theirs: Vec<OrderSeq> =
+            self.open.iter().filter(|(_, open)| open.order.request.device == device).map(|(seq, _)| *seq).collect();
         let mut changes = Vec::new();
         for seq in theirs {
             changes.extend(self.advance(seq, now, |order, stage| match stage {
@@ -276,12 +272,7 @@ impl OrderBook {
         self.open.values().filter_map(deadline).min()
     }
 
-    fn advance(
-        &mut self,
-        seq: OrderSeq,
-        now: Now,
-        step: impl FnOnce(&Order, Stage) -> Step,
-    ) -> Vec<OrderChange> {
+    fn advance(&mut self, seq: OrderSeq, now: Now, step: impl FnOnce(&Order, Stage) -> Step) -> Vec<OrderChange> {
         let Some(Open { order, stage }) = self.open.remove(&seq) else { return Vec::new() };
         let Step { stage, told } = step(&order, stage);
         let changes = told
@@ -376,9 +367,7 @@ fn ended(what: Reported, cause: Option<String>) -> Step {
 fn run_out(order: &Order, stage: Stage, now: Mono) -> Step {
     let is_stop = order.request.verb.lease().is_some();
     match stage {
-        Stage::Issued(Issued) => {
-            Step::over(OrderState::Expired, Some("it was not handed over in time".to_owned()))
-        }
+        Stage::Issued(Issued) => Step::over(OrderState::Expired, Some("it was not handed over in time".to_owned())),
         Stage::Sent(sent) => Step::to(
             Stage::Silent(sent.silent(order, now)),
             OrderState::TimedOut,

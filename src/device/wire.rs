@@ -61,7 +61,8 @@ impl Frame {
     /// # Errors
     /// Too long, too deep, no JSON, a member twice, or not one of the three shapes.
     pub fn parse(text: &str) -> Result<Self, BadFrame> {
-        let broken = |code, text: String| BadFrame { id: None, error: ProtocolError::new(code, text), is_answer: false };
+        let broken =
+            |code, text: String| BadFrame { id: None, error: ProtocolError::new(code, text), is_answer: false };
         if text.len() > MAX_FRAME {
             let text = format!("the frame has {} bytes; at most {MAX_FRAME} are taken", text.len());
             return Err(broken(ErrorCode::RpcFrameworkError, text));

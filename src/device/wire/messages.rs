@@ -362,9 +362,10 @@ fn params<T: DeserializeOwned>(value: Value) -> Result<T, ProtocolError> {
 
 fn seconds(value: Value) -> Result<u16, ProtocolError> {
     let wire: SecondsWire = params(value)?;
-    u16::try_from(wire.seconds).ok().filter(|s| SECONDS.contains(&u64::from(*s))).ok_or_else(|| {
-        out_of_bounds(format!("params.seconds: must be {} to {}", SECONDS.start(), SECONDS.end()))
-    })
+    u16::try_from(wire.seconds)
+        .ok()
+        .filter(|s| SECONDS.contains(&u64::from(*s)))
+        .ok_or_else(|| out_of_bounds(format!("params.seconds: must be {} to {}", SECONDS.start(), SECONDS.end())))
 }
 
 /// Reads the payload of the call `Order`: what a device does.
@@ -390,9 +391,10 @@ pub fn parse_order(value: Value) -> Result<OrderCall, ProtocolError> {
         "lift.release" => Verb::LiftRelease,
         "voice.play" => {
             let play: PlayWire = params(wire.params)?;
-            let repeat = u8::try_from(play.repeat).ok().filter(|n| REPEAT.contains(&u64::from(*n))).ok_or_else(
-                || out_of_bounds(format!("params.repeat: must be {} to {}", REPEAT.start(), REPEAT.end())),
-            )?;
+            let repeat =
+                u8::try_from(play.repeat).ok().filter(|n| REPEAT.contains(&u64::from(*n))).ok_or_else(|| {
+                    out_of_bounds(format!("params.repeat: must be {} to {}", REPEAT.start(), REPEAT.end()))
+                })?;
             Verb::VoicePlay { text: play.text.0, lang: play.lang.0, repeat }
         }
         "light.flash" => Verb::LightFlash { seconds: seconds(wire.params)? },
