@@ -70,7 +70,7 @@ impl<N: Need> FromRequestParts<ApiState> for Caller<N> {
 
 impl<N> Caller<N> {
     /// The audit line of what this caller does.
-    pub(super) fn audit(&self, act: &str, subject: impl ToString, detail: serde_json::Value) -> Write {
+    pub(super) fn audit(&self, act: &str, subject: &impl ToString, detail: serde_json::Value) -> Write {
         Write::Audit {
             at: clock::wall(),
             actor: self.who.name.clone(),

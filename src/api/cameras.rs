@@ -141,7 +141,7 @@ pub(super) struct CameraWire {
     overrides: OverridesWire,
     decode: Option<String>,
     enabled: bool,
-    /// Also the ETag.
+    /// Also the `ETag`.
     version: u64,
     created_at: String,
     updated_at: String,
@@ -289,8 +289,8 @@ impl ApiState {
         }
     }
 
-    fn decode_chain(&self, name: String) -> Result<String, Problem> {
-        let name = extract::text("decode", &name, 64)?;
+    fn decode_chain(&self, name: &str) -> Result<String, Problem> {
+        let name = extract::text("decode", name, 64)?;
         if self.chains.knows(&name) {
             return Ok(name);
         }
@@ -366,18 +366,18 @@ pub(super) async fn create(
         devices: state.device_list(new.devices.unwrap_or_default()).await?,
         schedule: new.schedule.map(|schedule| schedule.checked()).transpose()?,
         overrides: new.overrides.map(|o| o.parse()).transpose()?.unwrap_or_default(),
-        decode: new.decode.map(|name| state.decode_chain(name)).transpose()?,
+        decode: new.decode.as_deref().map(|name| state.decode_chain(name)).transpose()?,
         enabled: new.enabled.unwrap_or(true),
         version: 1,
         created_at: at,
         updated_at: at,
     };
     state.check_over_pipeline(&camera)?;
-    let also = vec![caller.audit("camera.create", camera.id, audited(&camera)), told("camera.added", &camera)];
+    let also = vec![caller.audit("camera.create", &camera.id, audited(&camera)), told("camera.added", &camera)];
     state.store.insert_camera(camera.clone(), also).await?;
     if let Err(error) = state.live.camera_changed(camera.id).await {
         if matches!(error, ControlError::UnknownPipeline(_)) {
-            let also = vec![caller.audit("camera.create.undone", camera.id, json!({ "cause": error.to_string() }))];
+            let also = vec![caller.audit("camera.create.undone", &camera.id, json!({ "cause": error.to_string() }))];
             state.store.delete_camera(camera.id, None, also).await?;
         }
         return Err(error.into());
@@ -418,11 +418,11 @@ pub(super) async fn change(
     let before = state.store.camera(id).await?.ok_or_else(unknown)?;
     seen.check(before.version)?;
     let after = state.changed(before.clone(), change).await?;
-    let also = vec![caller.audit("camera.change", id, audited(&after)), told("camera.changed", &after)];
+    let also = vec![caller.audit("camera.change", &id, audited(&after)), told("camera.changed", &after)];
     let kept = state.store.update_camera(after, also).await.map_err(|error| conflict(error, &seen))?;
     if let Err(error) = state.live.camera_changed(id).await {
         if matches!(error, ControlError::UnknownPipeline(_)) {
-            let also = vec![caller.audit("camera.change.undone", id, json!({ "cause": error.to_string() }))];
+            let also = vec![caller.audit("camera.change.undone", &id, json!({ "cause": error.to_string() }))];
             state.store.update_camera(CameraRecord { version: kept.version, ..before }, also).await?;
         }
         return Err(error.into());
@@ -440,7 +440,7 @@ pub(super) async fn remove(
     IfMatch(version): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let camera = state.store.camera(id).await?.ok_or_else(unknown)?;
-    let also = vec![caller.audit("camera.remove", id, audited(&camera)), told("camera.removed", &camera)];
+    let also = vec![caller.audit("camera.remove", &id, audited(&camera)), told("camera.removed", &camera)];
     state.store.delete_camera(id, version, also).await?;
     state.live.camera_changed(id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -477,7 +477,7 @@ impl ApiState {
             camera.overrides = overrides.map(|o| o.parse()).transpose()?.unwrap_or_default();
         }
         if let Some(decode) = change.decode {
-            camera.decode = decode.map(|name| self.decode_chain(name)).transpose()?;
+            camera.decode = decode.as_deref().map(|name| self.decode_chain(name)).transpose()?;
         }
         if let Some(enabled) = change.enabled {
             camera.enabled = enabled;

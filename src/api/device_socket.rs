@@ -2,20 +2,23 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use axum::{
+    body::Bytes,
     extract::{
         State, WebSocketUpgrade,
-        ws::{Message, WebSocket, rejection::WebSocketUpgradeRejection},
+        ws::{CloseFrame, Message, WebSocket, rejection::WebSocketUpgradeRejection},
     },
     http::HeaderMap,
     response::Response,
 };
 use futures_util::{Sink, Stream};
 
-use super::{ApiState, caller::identify_device, problem::Problem};
+use super::{ApiState, ServeDevice, caller::identify_device, problem::Problem};
+use crate::device::link::{Links, SocketMessage};
 
 /// The subprotocol that a device must offer.
 const PROTOCOL: &str = "yunti.device.v1";
@@ -23,8 +26,7 @@ const PROTOCOL: &str = "yunti.device.v1";
 /// The longest message taken from a device, in bytes.
 const MESSAGE_MOST: usize = 64 << 10;
 
-/// A device's connection as the protocol sees it: text messages both ways. Pings and pongs stay below; a binary
-/// message arrives as the empty text, which is no message of the protocol either.
+/// A device's connection as `device::link` takes it, over axum's WebSocket.
 pub struct DeviceSocket {
     socket: WebSocket,
 }
@@ -34,39 +36,63 @@ pub struct DeviceSocket {
 #[error("the device's connection broke: {0}")]
 pub struct SocketError(String);
 
+fn broke(error: impl std::fmt::Display) -> SocketError {
+    SocketError(error.to_string())
+}
+
+/// Serves devices by the hub; what [`ApiState::serve_device`] is in the server.
+#[must_use]
+pub fn serve_by(links: Links) -> ServeDevice {
+    Arc::new(move |device, socket| {
+        let links = links.clone();
+        Box::pin(async move {
+            let reason = links.serve(device, socket).await;
+            tracing::info!(device = %device.id, ?reason, "a device's connection ended");
+        })
+    })
+}
+
 impl Stream for DeviceSocket {
-    type Item = Result<String, SocketError>;
+    type Item = Result<SocketMessage, SocketError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            return match std::task::ready!(Pin::new(&mut self.socket).poll_next(cx)) {
-                None | Some(Ok(Message::Close(_))) => Poll::Ready(None),
-                Some(Ok(Message::Text(text))) => Poll::Ready(Some(Ok(text.as_str().to_owned()))),
-                Some(Ok(Message::Binary(_))) => Poll::Ready(Some(Ok(String::new()))),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                Some(Err(error)) => Poll::Ready(Some(Err(SocketError(error.to_string())))),
-            };
-        }
+        let message = std::task::ready!(Pin::new(&mut self.socket).poll_next(cx));
+        Poll::Ready(message.map(|message| match message {
+            Ok(Message::Text(text)) => Ok(SocketMessage::Text(text.as_str().to_owned())),
+            Ok(Message::Binary(_)) => Ok(SocketMessage::Binary),
+            Ok(Message::Ping(_) | Message::Pong(_)) => Ok(SocketMessage::Control),
+            Ok(Message::Close(frame)) => {
+                let (code, reason) = frame.map_or_else(Default::default, |f| (f.code, f.reason.as_str().to_owned()));
+                Ok(SocketMessage::Close { code, reason })
+            }
+            Err(error) => Err(broke(error)),
+        }))
     }
 }
 
-impl Sink<String> for DeviceSocket {
+impl Sink<SocketMessage> for DeviceSocket {
     type Error = SocketError;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        Pin::new(&mut self.socket).poll_ready(cx).map_err(|e| SocketError(e.to_string()))
+        Pin::new(&mut self.socket).poll_ready(cx).map_err(broke)
     }
 
-    fn start_send(mut self: Pin<&mut Self>, text: String) -> Result<(), SocketError> {
-        Pin::new(&mut self.socket).start_send(Message::Text(text.into())).map_err(|e| SocketError(e.to_string()))
+    fn start_send(mut self: Pin<&mut Self>, message: SocketMessage) -> Result<(), SocketError> {
+        let message = match message {
+            SocketMessage::Text(text) => Message::Text(text.into()),
+            SocketMessage::Binary => Message::Binary(Bytes::new()),
+            SocketMessage::Control => Message::Ping(Bytes::new()),
+            SocketMessage::Close { code, reason } => Message::Close(Some(CloseFrame { code, reason: reason.into() })),
+        };
+        Pin::new(&mut self.socket).start_send(message).map_err(broke)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        Pin::new(&mut self.socket).poll_flush(cx).map_err(|e| SocketError(e.to_string()))
+        Pin::new(&mut self.socket).poll_flush(cx).map_err(broke)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        Pin::new(&mut self.socket).poll_close(cx).map_err(|e| SocketError(e.to_string()))
+        Pin::new(&mut self.socket).poll_close(cx).map_err(broke)
     }
 }
 

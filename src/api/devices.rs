@@ -65,7 +65,7 @@ pub(super) struct DeviceWire {
     /// `A` or `B`; lifts only.
     control: Option<&'static str>,
     site: Option<String>,
-    /// Also the ETag.
+    /// Also the `ETag`.
     version: u64,
     created_at: String,
     updated_at: String,
@@ -204,7 +204,7 @@ pub(super) async fn create(
         created_at: at,
         updated_at: at,
     };
-    let also = vec![caller.audit("device.create", device.id, audited(&device)), told("device.added", &device)];
+    let also = vec![caller.audit("device.create", &device.id, audited(&device)), told("device.added", &device)];
     state.store.insert_device(device.clone(), also).await?;
     state.live.device_changed(device.id).await?;
     let headers = [
@@ -260,7 +260,7 @@ pub(super) async fn change(
         device.site = site.map(|site| extract::text("site", &site, 100)).transpose()?;
     }
     device.updated_at = clock::wall();
-    let also = vec![caller.audit("device.change", id, audited(&device)), told("device.changed", &device)];
+    let also = vec![caller.audit("device.change", &id, audited(&device)), told("device.changed", &device)];
     let kept = state.store.update_device(device, also).await.map_err(|error| conflict(error, &seen))?;
     state.live.device_changed(id).await?;
     Ok(state.device_answer(&kept))
@@ -277,7 +277,7 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, Problem> {
     let device = state.store.device(id).await?.ok_or_else(unknown)?;
     let cameras = state.store.cameras().await?;
-    let also = vec![caller.audit("device.remove", id, audited(&device)), told("device.removed", &device)];
+    let also = vec![caller.audit("device.remove", &id, audited(&device)), told("device.removed", &device)];
     state.store.delete_device(id, version, also).await?;
     state.live.device_changed(id).await?;
     for camera in cameras.iter().filter(|camera| camera.devices.contains(&id)) {
@@ -297,7 +297,7 @@ pub(super) async fn rotate(
     let key = DeviceKey::new(id, &random()?);
     device.token = TokenHash::of(&key.secret);
     device.updated_at = clock::wall();
-    let also = vec![caller.audit("device.token", id, json!({ "name": device.name }))];
+    let also = vec![caller.audit("device.token", &id, json!({ "name": device.name }))];
     state.store.update_device(device, also).await.map_err(|error| conflict(error, &IfMatch(None)))?;
     state.live.device_changed(id).await?;
     Ok(Json(TokenWire { id: id.to_string(), token: key.text().expose().to_owned() }))

@@ -27,7 +27,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
-pub use device_socket::DeviceSocket;
+pub use device_socket::{DeviceSocket, SocketError, serve_by};
 pub use live::Live;
 pub use openapi::document;
 
@@ -51,7 +51,7 @@ pub struct ApiState {
     pub store: Store,
     /// The running system; `Arc::new(control)`.
     pub live: Arc<dyn Live>,
-    /// Takes a device's socket over, e.g. `device::link::Links::serve`.
+    /// Takes a device's socket over: [`serve_by`] the hub.
     pub serve_device: ServeDevice,
     /// `GET /api/v1/system`: version, decode chains with choice and refusals, providers, limits.
     pub system: Report,

@@ -214,12 +214,11 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
     if response.status().is_client_error() || response.status().is_server_error() {
-        let problem = match response.extensions_mut().remove::<Problem>() {
-            Some(problem) => problem,
-            None => {
-                let text = bare_text(&mut response).await;
-                Problem::of_status(response.status(), &text)
-            }
+        let problem = if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            problem
+        } else {
+            let text = bare_text(&mut response).await;
+            Problem::of_status(response.status(), &text)
         };
         if problem.status.is_server_error() {
             let cause = problem.cause.as_deref().unwrap_or(&problem.detail);

@@ -112,7 +112,7 @@ pub(super) async fn system(_: Caller<Watch>, State(state): State<ApiState>) -> J
     responses((status = 200, description = "Counts of the moment", body = StatsWire)))]
 pub(super) async fn stats(_: Caller<Watch>, State(state): State<ApiState>) -> Result<Json<StatsWire>, Problem> {
     let last_seq = *state.store.last_seq().borrow();
-    let mut stats = StatsWire {
+    let mut counts = StatsWire {
         last_seq,
         epoch: state.store.epoch().0,
         open_alarms: state.store.open_alarms().await?.len(),
@@ -128,22 +128,22 @@ pub(super) async fn stats(_: Caller<Watch>, State(state): State<ApiState>) -> Re
         let status = state.live.camera(camera.id);
         let waiting = if camera.enabled { Phase::Connecting } else { Phase::Disabled };
         let phase = status.as_ref().map_or(waiting, |status| status.phase.phase);
-        *stats.cameras.entry(phase.name()).or_default() += 1;
+        *counts.cameras.entry(phase.name()).or_default() += 1;
         if let Some(status) = status {
-            stats.frames_decoded += status.frames.decoded;
-            stats.frames_analysed += status.frames.analysed;
-            stats.frames_displaced += status.frames.displaced;
-            stats.frames_expired += status.frames.expired;
+            counts.frames_decoded += status.frames.decoded;
+            counts.frames_analysed += status.frames.analysed;
+            counts.frames_displaced += status.frames.displaced;
+            counts.frames_expired += status.frames.expired;
         }
     }
     for device in state.store.devices().await? {
         if state.live.device(device.id).is_some_and(|status| status.online) {
-            stats.devices_online += 1;
+            counts.devices_online += 1;
         } else {
-            stats.devices_offline += 1;
+            counts.devices_offline += 1;
         }
     }
-    Ok(Json(stats))
+    Ok(Json(counts))
 }
 
 #[utoipa::path(get, path = "/api/v1/pipelines", tag = "system",

@@ -100,7 +100,7 @@ pub(super) async fn create(
         revoked_at: None,
         last_used: None,
     };
-    let audit = caller.audit("token.create", record.id, json!({ "name": record.name, "role": role.name() }));
+    let audit = caller.audit("token.create", &record.id, json!({ "name": record.name, "role": role.name() }));
     state.store.insert_token(record.clone(), vec![audit]).await?;
     let body = CreatedWire { record: (&record).into(), token: key.text().expose().to_owned() };
     Ok((StatusCode::CREATED, [(header::LOCATION, format!("/api/v1/tokens/{}", record.id))], Json(body)))
@@ -120,7 +120,7 @@ pub(super) async fn revoke(
     State(state): State<ApiState>,
     Id(id): Id<TokenId>,
 ) -> Result<StatusCode, Problem> {
-    let audit = caller.audit("token.revoke", id, json!({}));
+    let audit = caller.audit("token.revoke", &id, json!({}));
     state.store.revoke_token(id, clock::wall(), vec![audit]).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -31,7 +31,7 @@ pub struct CameraRecord {
     /// Name of a decode chain that overrides the automatic choice.
     pub decode: Option<String>,
     pub enabled: bool,
-    /// Grows by one with each change, from 1; the ETag.
+    /// Grows by one with each change, from 1; the `ETag`.
     pub version: u64,
     pub created_at: Wall,
     pub updated_at: Wall,
@@ -62,7 +62,7 @@ pub struct DeviceRecord {
     pub site: Option<String>,
     /// Of the device token's secret.
     pub token: TokenHash,
-    /// Grows by one with each change, from 1; the ETag.
+    /// Grows by one with each change, from 1; the `ETag`.
     pub version: u64,
     pub created_at: Wall,
     pub updated_at: Wall,

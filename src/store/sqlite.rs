@@ -175,7 +175,7 @@ impl Store {
         &self,
         run: impl FnOnce(&mut worker::Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (change, answer) = Change::new(run);
+        let (change, answer) = Change::boxed(run);
         self.inner.write.send(Message::Job(change)).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
@@ -184,7 +184,7 @@ impl Store {
         &self,
         run: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (question, answer) = Question::new(run);
+        let (question, answer) = Question::boxed(run);
         self.inner.read.send(Message::Job(question)).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }

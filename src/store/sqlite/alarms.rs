@@ -126,7 +126,9 @@ fn page(
     let mut values: Vec<Sql> = Vec::new();
     if !filter.states.is_empty() {
         let marks = vec!["?"; filter.states.len()].join(", ");
-        sql.push_str(&format!(" AND state IN ({marks})"));
+        sql.push_str(" AND state IN (");
+        sql.push_str(&marks);
+        sql.push(')');
         values.extend(filter.states.iter().map(|state| Sql::from(state.wire().to_owned())));
     }
     if let Some(camera) = filter.camera {

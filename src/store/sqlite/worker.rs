@@ -60,7 +60,7 @@ where
     F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     T: Send + 'static,
 {
-    pub(super) fn new(run: F) -> (Box<dyn Job>, Answer<T>) {
+    pub(super) fn boxed(run: F) -> (Box<dyn Job>, Answer<T>) {
         let (reply, answer) = oneshot::channel();
         (Box::new(Self { run: Some(run), result: None, reply }), answer)
     }
@@ -96,13 +96,12 @@ where
 pub(super) struct Question;
 
 impl Question {
-    #[expect(clippy::new_ret_no_self, reason = "a question is a change that changes nothing")]
-    pub(super) fn new<F, T>(run: F) -> (Box<dyn Job>, Answer<T>)
+    pub(super) fn boxed<F, T>(run: F) -> (Box<dyn Job>, Answer<T>)
     where
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        Change::new(move |tx: &mut Tx<'_>| run(tx.db))
+        Change::boxed(move |tx: &mut Tx<'_>| run(tx.db))
     }
 }
 

@@ -24,7 +24,7 @@ use yunti::{
     base::{AlarmId, CameraId, DeviceId, Wall, clock},
     camera::{DecodeChains, Phase, PhaseReport},
     command::token::create_in,
-    device::DeviceRef,
+    device::{DeviceRef, link::SocketMessage},
     flow::{
         control::{CameraStatus, ControlError, DeviceStatus, FrameCounts},
         pipeline::Pipelines,
@@ -114,8 +114,9 @@ impl Drop for Server {
 /// Sends back every text with `echo:` before it.
 fn echo(_: DeviceRef, mut socket: DeviceSocket) -> BoxFuture<'static, ()> {
     async move {
-        while let Some(Ok(text)) = socket.next().await {
-            if socket.send(format!("echo:{text}")).await.is_err() {
+        while let Some(Ok(message)) = socket.next().await {
+            let SocketMessage::Text(text) = message else { return };
+            if socket.send(SocketMessage::Text(format!("echo:{text}"))).await.is_err() {
                 return;
             }
         }
