@@ -157,6 +157,8 @@ pub(super) struct CameraWire {
     decode_in_use: Option<String>,
     /// Times the connection was rebuilt since the camera was added or the server started.
     reconnects: u64,
+    /// Why its pictures are not analysed, when they are not: the model is missing or broken.
+    blind: Option<String>,
 }
 
 /// What became of the camera's frames since the server started.
@@ -269,6 +271,7 @@ impl CameraWire {
             },
             decode_in_use: status.and_then(|s| s.decode.clone()),
             reconnects: status.map_or(0, |s| s.reconnects),
+            blind: status.and_then(|s| s.blind.clone()),
         }
     }
 }

@@ -31,6 +31,8 @@ pub use device_socket::{DeviceSocket, SocketError, serve_by};
 pub use live::Live;
 pub use openapi::document;
 
+pub use crate::media::alarm_picture as snapshot_path;
+
 use crate::{camera::DecodeChains, device::DeviceRef, flow::pipeline::Pipelines, store::Store};
 
 /// A JSON report made anew for each request that asks.
@@ -117,12 +119,6 @@ impl ApiState {
             probes: Arc::new(Semaphore::new(probe::AT_ONCE)),
         }
     }
-}
-
-/// Where the picture of an alarm lies.
-#[must_use]
-pub fn snapshot_path(media_dir: &std::path::Path, alarm: crate::base::AlarmId) -> PathBuf {
-    media_dir.join("alarms").join(format!("{alarm}.jpg"))
 }
 
 /// The whole API: everything under `/api/v1`, `/metrics` and `/health`.

@@ -202,6 +202,7 @@ impl From<ControlError> for Problem {
             ControlError::Act(already @ ActError::Already { .. }) => Self::conflict(already.to_string()),
             unknown @ ControlError::UnknownPipeline(_) => Self::invalid("pipeline", unknown),
             ControlError::Closing => Self::unavailable("the server is shutting down"),
+            refused @ ControlError::Camera(_) => Self::wrong_form(refused.to_string()),
             store @ ControlError::Store(_) => Self::internal(store),
         }
     }

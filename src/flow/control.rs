@@ -1,12 +1,21 @@
 //! The handle by which the API reaches the running system. Not here: HTTP, who may call.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    board::Board,
+    desk::Command,
+    fleet::FleetHandle,
+    pipeline::{Pipeline, Pipelines},
+};
 use crate::{
-    alarm::{Act, ActError, Alarm},
+    alarm::{Act, ActError, Alarm, Plan},
     base::{AlarmId, CameraId, DeviceId, Wall},
     camera::PhaseReport,
     device::LiftMode,
+    store::{CameraRecord, Store, StoreError},
 };
 
 /// A running camera, as REST, events and metrics show it.
@@ -21,6 +30,8 @@ pub struct CameraStatus {
     pub decode: Option<String>,
     /// Times the connection was rebuilt since the camera was added.
     pub reconnects: u64,
+    /// Why its pictures are not analysed, when they are not: the model is missing or broken.
+    pub blind: Option<String>,
 }
 
 /// What became of a camera's frames.
@@ -59,54 +70,113 @@ pub enum ControlError {
     Store(String),
     #[error("the pipeline `{0}` is not known: see GET /api/v1/pipelines")]
     UnknownPipeline(String),
+    #[error("the camera cannot be run as asked: {0}")]
+    Camera(String),
     #[error("the server is shutting down")]
     Closing,
 }
 
+impl From<StoreError> for ControlError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
 /// Given to the API; cheap to clone.
 #[derive(Clone)]
-pub struct Control {}
+pub struct Control {
+    desk: mpsc::Sender<Command>,
+    fleet: FleetHandle,
+    store: Store,
+    board: Arc<Board>,
+    pipelines: Arc<Pipelines>,
+}
 
 impl Control {
+    pub(super) fn new(
+        desk: mpsc::Sender<Command>,
+        fleet: FleetHandle,
+        store: Store,
+        board: Arc<Board>,
+        pipelines: Arc<Pipelines>,
+    ) -> Self {
+        Self { desk, fleet, store, board, pipelines }
+    }
+
     /// A person's act on an alarm: the changed alarm, durable, its orders on their way.
     ///
     /// # Errors
     /// The alarm is unknown or already closed; the store failed; shutting down.
-    pub async fn act(
-        &self,
-        _alarm: AlarmId,
-        _act: Act,
-        _by: String,
-        _note: Option<String>,
-    ) -> Result<Alarm, ControlError> {
-        Err(ControlError::Closing)
+    pub async fn act(&self, alarm: AlarmId, act: Act, by: String, note: Option<String>) -> Result<Alarm, ControlError> {
+        let known = self.store.alarm(alarm).await?.ok_or(ActError::Unknown)?;
+        let (reply, answer) = oneshot::channel();
+        self.tell(Command::Act { alarm: Box::new(known), act, by, note, reply }).await?;
+        answer.await.map_err(|_| ControlError::Closing)?
     }
 
     /// Starts, changes (without touching others) or stops a camera to match what the store holds for it now.
     ///
     /// # Errors
     /// The pipeline is unknown; the store failed; shutting down.
-    pub async fn camera_changed(&self, _camera: CameraId) -> Result<(), ControlError> {
-        Err(ControlError::Closing)
+    pub async fn camera_changed(&self, camera: CameraId) -> Result<(), ControlError> {
+        let Some(record) = self.store.camera(camera).await? else {
+            self.fleet.remove(camera).await?;
+            return self.tell(Command::Plan { camera, plan: None }).await;
+        };
+        let pipeline = self.pipeline(&record.pipeline)?;
+        if !record.enabled {
+            self.fleet.apply(record, pipeline).await?;
+            return self.tell(Command::Plan { camera, plan: None }).await;
+        }
+        let plan = self.plan(&record, &pipeline).await?;
+        // The plan first: a finding must never come before what follows it is known.
+        self.tell(Command::Plan { camera, plan: Some(Arc::new(plan)) }).await?;
+        self.fleet.apply(record, pipeline).await
     }
 
     /// Takes over a device's registration, or its removal (its socket is closed), from the store.
     ///
     /// # Errors
     /// The store failed; shutting down.
-    pub async fn device_changed(&self, _device: DeviceId) -> Result<(), ControlError> {
-        Err(ControlError::Closing)
+    pub async fn device_changed(&self, device: DeviceId) -> Result<(), ControlError> {
+        let known = self.store.device(device).await?.map(|record| record.to_ref());
+        self.tell(Command::Device { device, known }).await?;
+        for record in self.store.cameras().await? {
+            if record.enabled && record.devices.contains(&device) {
+                let pipeline = self.pipeline(&record.pipeline)?;
+                let plan = self.plan(&record, &pipeline).await?;
+                self.tell(Command::Plan { camera: record.id, plan: Some(Arc::new(plan)) }).await?;
+            }
+        }
+        Ok(())
     }
 
     /// A camera's live state; `None` if it is not registered.
     #[must_use]
-    pub fn camera(&self, _camera: CameraId) -> Option<CameraStatus> {
-        None
+    pub fn camera(&self, camera: CameraId) -> Option<CameraStatus> {
+        self.fleet.status(camera)
     }
 
     /// A device's live state; `None` if it never connected since the start.
     #[must_use]
-    pub fn device(&self, _device: DeviceId) -> Option<DeviceStatus> {
-        None
+    pub fn device(&self, device: DeviceId) -> Option<DeviceStatus> {
+        self.board.device(device)
+    }
+
+    fn pipeline(&self, name: &str) -> Result<Arc<Pipeline>, ControlError> {
+        self.pipelines.get(name).cloned().ok_or_else(|| ControlError::UnknownPipeline(name.to_owned()))
+    }
+
+    async fn plan(&self, record: &CameraRecord, pipeline: &Pipeline) -> Result<Plan, ControlError> {
+        let mut devices = Vec::with_capacity(record.devices.len());
+        for id in &record.devices {
+            // A device that was removed since answers nothing; the registry keeps the rest.
+            devices.extend(self.store.device(*id).await?.map(|d| d.to_ref()));
+        }
+        Ok(pipeline.plan_for(record, devices))
+    }
+
+    async fn tell(&self, command: Command) -> Result<(), ControlError> {
+        self.desk.send(command).await.map_err(|_| ControlError::Closing)
     }
 }

@@ -2,12 +2,14 @@
 //! where it is kept.
 
 mod draw;
+mod folder;
 mod rgb;
 
 use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
 
 use crate::{base::NormRect, frame::Pixels};
 
+pub use folder::{alarm_picture, keep};
 pub use rgb::to_rgb;
 
 /// JPEG quality, 1..=100: at 85 the boxes' edges stay clean and a 720p picture is about 150 kB.

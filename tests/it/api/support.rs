@@ -85,6 +85,7 @@ impl Live for Fake {
             frames: FrameCounts { decoded: 10, analysed: 5, displaced: 4, expired: 1 },
             decode: Some("software-h264".to_owned()),
             reconnects: 2,
+            blind: None,
         })
     }
 
