@@ -2,11 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::{SinkExt, StreamExt};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use yunti::access::{Permission, Role, allows};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use yunti::{
+    access::{Permission, Role, allows},
+    base::DeviceId,
+    device::{
+        Epoch,
+        link::{LinkEvent, LinkSettings, Links},
+    },
+};
 
-use super::support::Server;
+use super::support::{PATIENCE, Server};
 
 /// Every route and what it needs; `None`: open to all. A route without a row, or a row without a route, fails.
 const TABLE: [(&str, &str, Option<Permission>); 33] = [
@@ -139,8 +149,6 @@ async fn a_device_socket_takes_devices_only() {
     assert_eq!(status(server.socket(path, &token, "other.v1").await), 400, "with another subprotocol");
 
     let mut socket = server.socket(path, &token, protocol).await.expect("connects");
-    use futures_util::{SinkExt, StreamExt};
-    use tokio_tungstenite::tungstenite::Message;
     socket.0.send(Message::text("hello")).await.expect("sent");
     assert_eq!(socket.0.next().await.expect("an answer").expect("a message"), Message::text("echo:hello"));
     // More than 64 KiB: the connection ends, the server goes on.
@@ -154,6 +162,30 @@ async fn a_device_socket_takes_devices_only() {
     assert_eq!(status(server.socket(path, fresh, protocol).await), 101);
     server.call(Method::DELETE, &format!("/api/v1/devices/{id}"), None).await;
     assert_eq!(status(server.socket(path, fresh, protocol).await), 401, "the device is gone");
+}
+
+#[tokio::test]
+async fn the_hub_behind_the_socket_hears_hello_and_removal() {
+    let (events, mut heard) = tokio::sync::mpsc::channel(16);
+    let links = Links::new(events, LinkSettings::new(Epoch(42)));
+    let hub = links.clone();
+    let server = Server::start_with(move |state| state.serve_device = yunti::api::serve_by(hub)).await;
+    let (id, token) = server.lift().await;
+    let device: DeviceId = id.parse().expect("an id");
+    let mut socket = server.socket("/api/v1/devices/ws", &token, "yunti.device.v1").await.expect("connects");
+    let hello = json!([2, "1", "Hello", {
+        "vendor": "v", "model": "m", "firmware": "1", "capabilities": ["lift.stop", "lift.release"], "mode": "normal",
+    }]);
+    socket.0.send(Message::text(hello.to_string())).await.expect("sent");
+    let answer = socket.next().await.expect("an answer");
+    assert_eq!((&answer[0], &answer[1], &answer[2]["epoch"]), (&json!(3), &json!("1"), &json!(42)), "{answer}");
+    let up = timeout(PATIENCE, heard.recv()).await.expect("in time");
+    assert!(matches!(&up, Some(LinkEvent::Up { device: who, .. }) if *who == device), "{up:?}");
+    // What the running system does when the registration changes.
+    links.disconnect(device);
+    assert_eq!(socket.next().await, None, "the connection is ended");
+    let down = timeout(PATIENCE, heard.recv()).await.expect("in time");
+    assert!(matches!(&down, Some(LinkEvent::Down { device: who, .. }) if *who == device), "{down:?}");
 }
 
 #[tokio::test]
