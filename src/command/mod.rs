@@ -1,3 +1,5 @@
 //! The command line's subcommands other than `serve` and `demo`, free of argument parsing. Not here: `clap` (main.rs).
 
+pub mod detect;
+pub mod model;
 pub mod token;

@@ -141,6 +141,18 @@ impl OnnxEngine {
         if manifest.family == Family::Embedding {
             return Err(InferError::NoDetector { model: manifest.name.clone() });
         }
+        Self::open_any(runtime, manifest, options)
+    }
+
+    /// Loads, runs and measures a model of any family: what `yunti model check` does.
+    ///
+    /// # Errors
+    /// As [`OnnxEngine::open`], save that embeddings are welcome.
+    pub fn check(runtime: &Runtime, manifest: &Manifest, options: &EngineOptions) -> Result<EngineReport, InferError> {
+        Self::open_any(runtime, manifest, options).map(|engine| engine.report)
+    }
+
+    fn open_any(runtime: &Runtime, manifest: &Manifest, options: &EngineOptions) -> Result<Self, InferError> {
         let weights: Arc<[u8]> = manifest.weights()?.into();
         let (width, height) = (manifest.tensor.width, manifest.tensor.height);
         let decoder = Decoder::new(manifest.family, manifest.classes.clone(), width, height, manifest.thresholds);

@@ -1,6 +1,7 @@
 //! Integration tests: real RTSP servers, real sockets, real processes, on loopback. One binary, so that it links once.
 
 mod api;
+mod command_detect;
 mod house;
 mod infer;
 mod tiny_onnx;
