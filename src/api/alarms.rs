@@ -14,11 +14,12 @@ use super::{
     caller::{ActOnAlarms, Caller, SeePictures, Watch},
     extract::{self, Id, OptionalBody, Params},
     problem::Problem,
-    snapshot_path, time,
+    time,
 };
 use crate::{
     alarm::{Act, Alarm, AlarmState},
     base::AlarmId,
+    media,
     store::{AlarmFilter, Named, OrderRecord},
 };
 
@@ -300,7 +301,7 @@ pub(super) async fn snapshot(
     State(state): State<ApiState>,
     Id(id): Id<AlarmId>,
 ) -> Result<Response, Problem> {
-    match tokio::fs::read(snapshot_path(&state.media_dir, id)).await {
+    match tokio::fs::read(media::alarm_picture(&state.media_dir, id)).await {
         Ok(bytes) => {
             let kind = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),

@@ -287,7 +287,7 @@ pub(super) async fn remove(
 }
 
 #[utoipa::path(post, path = "/api/v1/devices/{id}/token", tag = "devices", params(("id" = String, Path)),
-    responses((status = 200, description = "A new token, shown only now; the old one opens nothing from now on", body = TokenWire)))]
+    responses((status = 200, description = "A new token, shown only now; the old one opens nothing from now on, and the connection that it opened is ended", body = TokenWire)))]
 pub(super) async fn rotate(
     caller: Caller<ManageDevices>,
     State(state): State<ApiState>,
@@ -299,6 +299,6 @@ pub(super) async fn rotate(
     device.updated_at = clock::wall();
     let also = vec![caller.audit("device.token", &id, json!({ "name": device.name }))];
     state.store.update_device(device, also).await.map_err(|error| conflict(error, &IfMatch(None)))?;
-    state.live.device_changed(id).await?;
+    state.live.device_cut(id).await?;
     Ok(Json(TokenWire { id: id.to_string(), token: key.text().expose().to_owned() }))
 }

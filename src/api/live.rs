@@ -19,6 +19,7 @@ pub trait Live: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Alarm, ControlError>>;
     fn camera_changed(&self, camera: CameraId) -> BoxFuture<'_, Result<(), ControlError>>;
     fn device_changed(&self, device: DeviceId) -> BoxFuture<'_, Result<(), ControlError>>;
+    fn device_cut(&self, device: DeviceId) -> BoxFuture<'_, Result<(), ControlError>>;
     fn camera(&self, camera: CameraId) -> Option<CameraStatus>;
     fn device(&self, device: DeviceId) -> Option<DeviceStatus>;
 }
@@ -40,6 +41,10 @@ impl Live for Control {
 
     fn device_changed(&self, device: DeviceId) -> BoxFuture<'_, Result<(), ControlError>> {
         Box::pin(Self::device_changed(self, device))
+    }
+
+    fn device_cut(&self, device: DeviceId) -> BoxFuture<'_, Result<(), ControlError>> {
+        Box::pin(Self::device_cut(self, device))
     }
 
     fn camera(&self, camera: CameraId) -> Option<CameraStatus> {

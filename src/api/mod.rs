@@ -31,7 +31,6 @@ pub use device_socket::{DeviceSocket, SocketError, serve_by};
 pub use live::Live;
 pub use openapi::document;
 
-pub use crate::media::alarm_picture as snapshot_path;
 
 use crate::{camera::DecodeChains, device::DeviceRef, flow::pipeline::Pipelines, store::Store};
 
@@ -67,7 +66,7 @@ pub struct ApiState {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// `Err` says in words why the server cannot do its work (every engine is down). The store is looked at besides.
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
-    /// Snapshots are at [`snapshot_path`] below it.
+    /// Snapshots are at [`crate::media::alarm_picture`] below it.
     pub media_dir: PathBuf,
     pub sockets: SocketLimits,
     /// Cancelled at shutdown: open WebSockets are closed with 1001.

@@ -151,6 +151,14 @@ impl Control {
         Ok(())
     }
 
+    /// Ends a device's connection: the token that opened it is no longer good.
+    ///
+    /// # Errors
+    /// Shutting down.
+    pub async fn device_cut(&self, device: DeviceId) -> Result<(), ControlError> {
+        self.tell(Command::Cut { device }).await
+    }
+
     /// A camera's live state; `None` if it is not registered.
     #[must_use]
     pub fn camera(&self, camera: CameraId) -> Option<CameraStatus> {

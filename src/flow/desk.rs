@@ -61,6 +61,8 @@ pub(super) enum Command {
     Plan { camera: CameraId, plan: Option<Arc<Plan>> },
     /// A device is registered or changed (`Some`) or removed.
     Device { device: DeviceId, known: Option<DeviceRef> },
+    /// The token that opened a device's connection is no longer good.
+    Cut { device: DeviceId },
     /// A camera's phase changed.
     Phase(PhaseReport),
     /// An alarm's picture is on disk.
@@ -297,6 +299,10 @@ impl Desk {
                     online: false,
                     expected_by: now.mono + FIRST_CONTACT,
                 });
+                // A connection keeps the registration that it began with: it must begin again.
+                if entry.device != reference {
+                    self.links.disconnect(device);
+                }
                 entry.device = reference;
             }
             Command::Device { device, known: None } => {
@@ -307,6 +313,7 @@ impl Desk {
                 let outcome = self.alarms.step(Input::DeviceWell { device }, now);
                 self.apply(outcome, None, now);
             }
+            Command::Cut { device } => self.links.disconnect(device),
             Command::Phase(report) => {
                 if report.phase != Phase::Live {
                     info!(camera = %report.camera, phase = report.phase.name(), reason = %report.reason, "camera");

@@ -103,6 +103,12 @@ async fn a_device_is_registered_and_its_token_shown_once() {
     let (_, changed) = server.call(Method::PATCH, &path, Some(json!({ "control": "A", "site": "north" }))).await;
     assert_eq!((&changed["control"], &changed["site"], &changed["version"]), (&json!("A"), &json!("north"), &json!(2)));
     assert_eq!(problem(server.call(Method::PATCH, &path, Some(json!({ "kind": "gate" }))).await).0, 422);
+    server.call(Method::POST, &format!("{path}/token"), None).await;
+    assert_eq!(
+        server.fake.changed.lock().expect("no panic").last(),
+        Some(&format!("cut {id}")),
+        "the old token's socket"
+    );
 
     // A removed device leaves its cameras' lists, and the running system hears of both.
     let camera = server.camera().await;
@@ -188,7 +194,7 @@ async fn a_snapshot_is_a_picture_or_says_why_not() {
     let (status, detail) = problem(server.call(Method::GET, &path, None).await);
     assert_eq!(status, 404);
     assert!(detail.contains("no picture (yet)"), "{detail}");
-    let file = yunti::api::snapshot_path(&server.state.media_dir, id);
+    let file = yunti::media::alarm_picture(&server.state.media_dir, id);
     std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
     std::fs::write(&file, b"\xff\xd8picture").expect("written");
     let response = server.request(Method::GET, &path).send().await.expect("an answer");

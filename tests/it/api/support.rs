@@ -78,6 +78,11 @@ impl Live for Fake {
         async { Ok(()) }.boxed()
     }
 
+    fn device_cut(&self, device: DeviceId) -> BoxFuture<'_, Result<(), ControlError>> {
+        self.changed.lock().expect("no panic").push(format!("cut {device}"));
+        async { Ok(()) }.boxed()
+    }
+
     fn camera(&self, camera: CameraId) -> Option<CameraStatus> {
         Some(CameraStatus {
             phase: PhaseReport { camera, phase: Phase::Live, reason: "frames arrive".to_owned(), since: Wall(0) },
