@@ -76,6 +76,9 @@ pub struct OutputShape {
     pub why: String,
 }
 
+/// An output's name (`None`: the first, whatever it is called) and the shapes it may have, without the batch.
+type Expected = (Option<String>, Vec<Vec<usize>>);
+
 /// Reads a model's outputs.
 #[derive(Debug, Clone)]
 pub struct Decoder {
@@ -127,8 +130,8 @@ impl Decoder {
         Ok(())
     }
 
-    /// What an output must look like, without the batch: (why, [(name, alternatives)]).
-    fn expected(&self) -> (String, Vec<(Option<String>, Vec<Vec<usize>>)>) {
+    /// What the outputs must look like, and why.
+    fn expected(&self) -> (String, Vec<Expected>) {
         let classes = self.classes.len();
         let why = format!("family {}, input {}×{}, {classes} classes", self.family, self.width, self.height);
         let anchors: usize = STRIDES.iter().map(|s| (self.width / s) * (self.height / s)).sum();

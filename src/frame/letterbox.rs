@@ -1,7 +1,7 @@
 //! Pixels to tensor in one pass: scaling, colour conversion and normalisation of a 4:2:0 picture straight into its
 //! slot of a batch tensor. Not here: whose picture it is, what the tensor is for.
 //!
-//! Sampling is bilinear with pixel centres at half integers (the convention of OpenCV's `INTER_LINEAR`), chroma
+//! Sampling is bilinear with pixel centres at half integers (the convention of `OpenCV`'s `INTER_LINEAR`), chroma
 //! sited at the middle of its 2×2 pixels. Weights between rows are in steps of 1/256, those within a row in `f32`.
 //!
 //! The work is done row by row, each step over whole slices, so that the compiler can use vector instructions:
@@ -156,16 +156,16 @@ pub fn letterbox_into(pixels: &Pixels, spec: &TensorSpec, out: &mut [f32]) -> Le
     letterbox
 }
 
-fn fill_padding(plane: &mut [f32], width: usize, place: Option<Place>, pad: f32) {
-    let Some(place) = place else { return plane.fill(pad) };
-    let (above, rest) = plane.split_at_mut(place.y * width);
-    let (middle, below) = rest.split_at_mut(place.height * width);
+fn fill_padding(plane: &mut [f32], width: usize, picture: Option<Place>, pad: f32) {
+    let Some(picture) = picture else { return plane.fill(pad) };
+    let (above, rest) = plane.split_at_mut(picture.y * width);
+    let (middle, below) = rest.split_at_mut(picture.height * width);
     above.fill(pad);
     below.fill(pad);
-    if place.width < width {
+    if picture.width < width {
         for row in middle.chunks_exact_mut(width) {
-            row[..place.x].fill(pad);
-            row[place.x + place.width..].fill(pad);
+            row[..picture.x].fill(pad);
+            row[picture.x + picture.width..].fill(pad);
         }
     }
 }
@@ -352,19 +352,19 @@ fn mix(
     affine: &[(f32, f32); 3],
     [first, second, third]: [&mut [f32]; 3],
 ) {
-    let n = first.len();
-    let (y, uv) = (&rows.y[..n], &rows.uv[..n]);
-    let (weights, chroma_weights) = (&weights[..n], &chroma_weights[..n]);
-    let (second, third) = (&mut second[..n], &mut third[..n]);
-    for i in 0..n {
-        let between = |a: u16, b: u16, w: f32| f32::from(a) + (f32::from(b) - f32::from(a)) * w;
-        let luma = between(y[i][0], y[i][1], weights[i]);
-        let [[u0, v0], [u1, v1]] = uv[i];
+    let count = first.len();
+    let (lumas, chromas) = (&rows.y[..count], &rows.uv[..count]);
+    let (weights, chroma_weights) = (&weights[..count], &chroma_weights[..count]);
+    let (second, third) = (&mut second[..count], &mut third[..count]);
+    for i in 0..count {
+        let between = |from: u16, to: u16, weight: f32| f32::from(from) + (f32::from(to) - f32::from(from)) * weight;
+        let luma = between(lumas[i][0], lumas[i][1], weights[i]);
+        let [[u0, v0], [u1, v1]] = chromas[i];
         let u = between(u0, u1, chroma_weights[i]);
         let v = between(v0, v1, chroma_weights[i]);
         let channel = |c: usize| {
-            let m = colours[c];
-            let value = (luma * m.y + u * m.u + v * m.v + m.constant).clamp(0.0, 255.0);
+            let by = colours[c];
+            let value = (luma * by.y + u * by.u + v * by.v + by.constant).clamp(0.0, 255.0);
             value * affine[c].0 + affine[c].1
         };
         first[i] = channel(0);

@@ -307,8 +307,8 @@ impl Manifest {
         };
         let folder = self.path.parent().map_or_else(|| Path::new(".").to_owned(), Path::to_owned);
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-        let real = self.weights.canonicalize().map_err(read)?;
-        if !real.starts_with(folder.canonicalize().map_err(read)?) {
+        let resolved = self.weights.canonicalize().map_err(read)?;
+        if !resolved.starts_with(folder.canonicalize().map_err(read)?) {
             return Err(ManifestError::Field {
                 path: self.path.clone(),
                 line: self.line,
@@ -316,10 +316,10 @@ impl Manifest {
                 problem: "leads out of the model's folder by a link: copy the file there".to_owned(),
             });
         }
-        if fs::metadata(&real).map_err(read)?.len() > MAX_WEIGHTS_BYTES {
-            return Err(ManifestError::TooLarge { path: real, limit: MAX_WEIGHTS_BYTES, what: "model file" });
+        if fs::metadata(&resolved).map_err(read)?.len() > MAX_WEIGHTS_BYTES {
+            return Err(ManifestError::TooLarge { path: resolved, limit: MAX_WEIGHTS_BYTES, what: "model file" });
         }
-        let bytes = fs::read(&real).map_err(read)?;
+        let bytes = fs::read(&resolved).map_err(read)?;
         self.check_hash(&bytes)?;
         Ok(bytes)
     }

@@ -121,7 +121,7 @@ pub enum InferError {
     #[error("model `{model}`: input {problem}; correct [input] of {manifest} or export the model again")]
     Input { model: String, manifest: PathBuf, problem: String },
     #[error("model `{model}`: {shape}; correct [input], [output] of {manifest} or export the model again")]
-    Output { model: String, manifest: PathBuf, shape: OutputShape },
+    Output { model: String, manifest: PathBuf, shape: Box<OutputShape> },
     #[error("model `{model}` gives a vector per picture (family embedding), it cannot look for objects")]
     NoDetector { model: String },
     #[error("model `{model}` failed while running: {reason}")]

@@ -287,13 +287,13 @@ impl OnnxEngine {
                 Err(reason) if self.report.provider == Provider::Cpu => {
                     return Err(InferError::Run { model: self.manifest.name.clone(), reason });
                 }
-                Err(reason) => self.fall_back(reason)?,
+                Err(reason) => self.fall_back(&reason)?,
             }
         }
     }
 
     /// The accelerator failed while running: from now on the CPU.
-    fn fall_back(&mut self, reason: String) -> Result<(), InferError> {
+    fn fall_back(&mut self, reason: &str) -> Result<(), InferError> {
         let failed = self.report.provider;
         tracing::error!(model = self.manifest.name, provider = %failed, reason, "provider failed, falling back to the CPU");
         self.report.refused.push((failed, format!("failed while running: {reason}")));
@@ -389,7 +389,7 @@ fn tensorrt(manifest: &Manifest, options: &EngineOptions) -> ep::TensorRT {
 fn check_declared(session: &Session, manifest: &Manifest, decoder: &Decoder) -> Result<usize, InferError> {
     let wrong =
         |problem: String| InferError::Input { model: manifest.name.clone(), manifest: manifest.path.clone(), problem };
-    let names: Vec<&str> = session.inputs().iter().map(|i| i.name()).collect();
+    let names: Vec<&str> = session.inputs().iter().map(ort::value::Outlet::name).collect();
     let [input] = session.inputs() else {
         return Err(wrong(format!("must be one tensor, the network has {}: {}", names.len(), names.join(", "))));
     };
@@ -416,7 +416,7 @@ fn check_declared(session: &Session, manifest: &Manifest, decoder: &Decoder) -> 
     decoder.check(&outputs).map_err(|shape| InferError::Output {
         model: manifest.name.clone(),
         manifest: manifest.path.clone(),
-        shape,
+        shape: Box::new(shape),
     })?;
     Ok(most)
 }
@@ -456,6 +456,6 @@ fn read<T>(
     decode(&outputs).map_err(|shape| InferError::Output {
         model: manifest.name.clone(),
         manifest: manifest.path.clone(),
-        shape,
+        shape: Box::new(shape),
     })
 }
