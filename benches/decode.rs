@@ -18,9 +18,9 @@ const ANCHORS: usize = 3549;
 /// Quiet output with `busy` anchors above the threshold, in heaps of eight as detectors give them.
 fn values(row: usize, busy: usize) -> Vec<f32> {
     let mut data = vec![0.02; ANCHORS * row];
-    for i in 0..busy {
+    for (i, better) in (0..busy).zip((0..8_u8).cycle()) {
         let at = ((i / 8) * 8 * (ANCHORS / (busy + 8)) + i % 8) * row;
-        data[at..at + 5].copy_from_slice(&[0.5, 0.5, 1.0, 1.2, 0.6 + 0.01 * (i % 8) as f32]);
+        data[at..at + 5].copy_from_slice(&[0.5, 0.5, 1.0, 1.2, 0.6 + 0.01 * f32::from(better)]);
         data[at + 5 + i / 8 % (row - 5)] = 0.9;
     }
     data

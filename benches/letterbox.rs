@@ -13,7 +13,9 @@ use yunti::{
 
 fn picture(format: PixelFormat, width: u32, height: u32) -> Pixels {
     let (w, h) = (width as usize, height as usize);
-    let plane = |row: usize, rows: usize| ((0..row * rows).map(|i| (i * 7 + i / row * 3) as u8).collect(), row);
+    let plane = |row: usize, rows: usize| {
+        ((0..row * rows).map(|i| u8::try_from((i * 7 + i / row * 3) % 256).unwrap_or(0)).collect(), row)
+    };
     let planes = match format {
         PixelFormat::I420 => vec![plane(w, h), plane(w / 2, h / 2), plane(w / 2, h / 2)],
         PixelFormat::Nv12 => vec![plane(w, h), plane(w, h / 2)],

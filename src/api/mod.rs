@@ -31,7 +31,6 @@ pub use device_socket::{DeviceSocket, SocketError, serve_by};
 pub use live::Live;
 pub use openapi::document;
 
-
 use crate::{camera::DecodeChains, device::DeviceRef, flow::pipeline::Pipelines, store::Store};
 
 /// A JSON report made anew for each request that asks.

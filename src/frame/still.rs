@@ -57,10 +57,10 @@ mod tests {
 
     #[test]
     fn a_flat_colour_comes_back_whatever_the_size() {
-        for (width, height) in [(1, 1), (2, 2), (3, 5), (16, 9)] {
+        for (width, height) in [(1_u32, 1), (2, 2), (3, 5), (16, 9)] {
             for colour in [[255, 0, 255], [0, 255, 0], [12, 200, 99], [0, 0, 0], [255, 255, 255]] {
-                let rgb: Vec<u8> = colour.iter().copied().cycle().take(3 * width * height).collect();
-                let size = Size { width: width as u32, height: height as u32 };
+                let rgb: Vec<u8> = colour.iter().copied().cycle().take(3 * (width * height) as usize).collect();
+                let size = Size { width, height };
                 let pixels = from_rgb(size, &rgb).unwrap();
                 let spec = TensorSpec {
                     width: 2,
@@ -74,8 +74,8 @@ mod tests {
                 };
                 let mut out = [0.0; 12];
                 letterbox_into(&pixels, &spec, &mut out);
-                for c in 0..3 {
-                    assert!((out[4 * c] - f32::from(colour[c])).abs() < 2.0, "{colour:?} {width}×{height}: {out:?}");
+                for (plane, expected) in out.chunks(4).zip(colour) {
+                    assert!((plane[0] - f32::from(expected)).abs() < 2.0, "{colour:?} {width}×{height}: {out:?}");
                 }
             }
         }

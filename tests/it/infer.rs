@@ -91,7 +91,7 @@ fn a_batch_larger_than_allowed_goes_in_parts() {
     tiny_model(folder.path());
     let options = EngineOptions { max_batch: 2, calibration: Duration::ZERO, ..EngineOptions::default() };
     let mut engine = OnnxEngine::open(&runtime(), &Manifest::load(folder.path()).unwrap(), &options).unwrap();
-    let frames = (0..5).map(|n| picture(n, (640, 360), &[([80 * n as u32, 0, 80, 80], MAGENTA)])).collect();
+    let frames = (0..5_u32).map(|n| picture(n.into(), (640, 360), &[([80 * n, 0, 80, 80], MAGENTA)])).collect();
     let seen = engine.infer(&Batch::new(frames).unwrap()).unwrap();
     assert_eq!(seen.len(), 5);
     for (n, detections) in (0..).zip(&seen) {

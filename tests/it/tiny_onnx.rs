@@ -19,6 +19,13 @@
 //! detection, box known exactly. A square of two cells anywhere covers at least one whole cell and at most four; each
 //! covered cell is a detection of its own. A square on its way from one cell to the next is seen in neither for a while.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_wrap,
+    reason = "numbers in tests are small"
+)]
+
 use std::{fs, path::Path};
 
 use yunti::infer::manifest::sha256_hex;
@@ -182,11 +189,15 @@ fn field(out: &mut Vec<u8>, tag: u64, bytes: &[u8]) {
 /// `NodeProto`; its one output names it.
 fn node(operator: &str, inputs: &[&str], output: &str, attributes: &[Vec<u8>]) -> Vec<u8> {
     let mut out = Vec::new();
-    inputs.iter().for_each(|input| field(&mut out, 1, input.as_bytes()));
+    for input in inputs {
+        field(&mut out, 1, input.as_bytes());
+    }
     field(&mut out, 2, output.as_bytes());
     field(&mut out, 3, output.as_bytes());
     field(&mut out, 4, operator.as_bytes());
-    attributes.iter().for_each(|attribute| field(&mut out, 5, attribute));
+    for attribute in attributes {
+        field(&mut out, 5, attribute);
+    }
     out
 }
 
@@ -203,14 +214,18 @@ fn int(name: &str, value: u64) -> Vec<u8> {
 fn ints(name: &str, values: &[u64]) -> Vec<u8> {
     let mut out = Vec::new();
     field(&mut out, 1, name.as_bytes());
-    values.iter().for_each(|value| number(&mut out, 8, *value));
+    for value in values {
+        number(&mut out, 8, *value);
+    }
     number(&mut out, 20, 7);
     out
 }
 
 fn tensor(name: &str, kind: u64, dims: &[u64], raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    dims.iter().for_each(|dim| number(&mut out, 1, *dim));
+    for dim in dims {
+        number(&mut out, 1, *dim);
+    }
     number(&mut out, 2, kind);
     field(&mut out, 8, name.as_bytes());
     field(&mut out, 9, raw);

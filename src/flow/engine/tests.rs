@@ -100,11 +100,11 @@ fn a_panic_or_an_error_costs_its_batch_and_the_engine_comes_back() {
         let made = Arc::new(AtomicUsize::new(0));
         let (out, seen) = bounded(8);
         let count = Arc::clone(&made);
-        let make = move |_| {
+        let maker = move |_| {
             count.fetch_add(1, Ordering::SeqCst);
             Ok(Scripted::new(Provider::Cpu))
         };
-        let pool = EnginePool::start("scripted", make, &intake(1), &out, SETTINGS).unwrap();
+        let pool = EnginePool::start("scripted", maker, &intake(1), &out, SETTINGS).unwrap();
         let _ = pool.intake().put(frame(1, poison));
         until("the failure is known", || pool.status().last_failure.is_some_and(|f| f.contains(word)));
         let _ = pool.intake().put(frame(1, 2));

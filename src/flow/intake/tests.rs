@@ -125,7 +125,7 @@ fn a_removed_camera_leaves_its_frame_and_a_closed_intake_takes_none() {
 /// Cameras of 25 frames a second, one engine that takes one picture in `busy_ms`; turns of each camera in a minute.
 fn turns(cameras: u64, busy_ms: u64) -> Vec<u64> {
     let mut seats = seats(cameras);
-    let mut turns = vec![0; cameras as usize];
+    let mut turns: Vec<u64> = (0..cameras).map(|_| 0).collect();
     let mut free_at = 0;
     for ms in 0..60_000 {
         for n in 1..=cameras {
@@ -137,8 +137,9 @@ fn turns(cameras: u64, busy_ms: u64) -> Vec<u64> {
             let pulled = seats.take(1, Duration::from_millis(500), Mono::from_ms(ms));
             if let Some(batch) = pulled.batch {
                 seats.finish(batch.frames()[0].camera, true);
-                let n = (1..=cameras).find(|n| camera(*n) == batch.frames()[0].camera).unwrap();
-                turns[n as usize - 1] += 1;
+                let taken = batch.frames()[0].camera;
+                let at = (1..=cameras).position(|n| camera(n) == taken).unwrap();
+                turns[at] += 1;
                 free_at = ms + busy_ms;
             }
         }
@@ -171,7 +172,9 @@ proptest! {
                 prop_assert!(batch.len() <= max);
                 prop_assert!(batch.iter().all(|f| now - f.captured.0 / 1000 <= deadline));
                 out += batch.len() + pulled.expired.len();
-                batch.iter().for_each(|f| seats.finish(f.camera, max > 1));
+                for taken in &batch {
+                    seats.finish(taken.camera, max > 1);
+                }
             } else {
                 put += 1;
                 match seats.put(frame(n, now)) {
@@ -188,7 +191,9 @@ proptest! {
 #[test]
 fn an_engine_waits_for_the_first_frame_and_takes_it_at_once_without_a_window() {
     let intake = Arc::new(Intake::new());
-    (1..=2).for_each(|n| intake.add(camera(n)));
+    for n in 1..=2 {
+        intake.add(camera(n));
+    }
     let engine = {
         let intake = Arc::clone(&intake);
         thread::Builder::new().spawn(move || {
@@ -221,7 +226,9 @@ fn an_engine_waits_for_the_first_frame_and_takes_it_at_once_without_a_window() {
 #[test]
 fn a_window_gathers_company_and_ends_early_when_all_are_there() {
     let intake = Intake::new();
-    (1..=3).for_each(|n| intake.add(camera(n)));
+    for n in 1..=3 {
+        intake.add(camera(n));
+    }
     thread::scope(|scope| {
         scope.spawn(|| {
             for n in 1..=3 {
@@ -231,7 +238,9 @@ fn a_window_gathers_company_and_ends_early_when_all_are_there() {
         // All three are there long before the hour is over.
         let pulled = intake.next_batch(8, LONG, LONG).unwrap();
         assert_eq!(pulled.batch.unwrap().frames().len(), 3);
-        (1..=3).for_each(|n| intake.finish(camera(n), true));
+        for n in 1..=3 {
+            intake.finish(camera(n), true);
+        }
     });
     let _ = intake.put(frame(1, 10));
     let pulled = intake.next_batch(8, Duration::from_millis(5), LONG).unwrap();

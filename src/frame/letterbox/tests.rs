@@ -1,5 +1,13 @@
 //! The fast pass against a slow, plain reference.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::many_single_char_names,
+    reason = "numbers in tests are small"
+)]
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -61,15 +69,12 @@ fn reference_sample(pixels: &Pixels, plane: usize, x: f64, y: f64) -> f64 {
     let (cx, cy) = (at(x, cols), at(y, rows));
     let get = |ix: usize, iy: usize| {
         let (ix, iy) = (ix.min(cols - 1), iy.min(rows - 1));
-        f64::from(match (pixels.format, plane) {
-            (PixelFormat::Nv12, 1 | 2) => {
-                let (bytes, stride) = pixels.plane(1);
-                bytes[iy * stride + 2 * ix + plane - 1]
-            }
-            _ => {
-                let (bytes, stride) = pixels.plane(plane);
-                bytes[iy * stride + ix]
-            }
+        f64::from(if pixels.format == PixelFormat::Nv12 && plane > 0 {
+            let (bytes, stride) = pixels.plane(1);
+            bytes[iy * stride + 2 * ix + plane - 1]
+        } else {
+            let (bytes, stride) = pixels.plane(plane);
+            bytes[iy * stride + ix]
         })
     };
     let (x0, y0) = (cx.floor() as usize, cy.floor() as usize);
