@@ -234,8 +234,11 @@ impl LiftMachine {
             }
             Control::Obstruct(obstructed) => {
                 self.obstructed = obstructed;
-                if obstructed && let Door::Closing { .. } = self.door {
-                    self.door = Door::Opening { until: now + self.settings.door };
+                match self.door {
+                    Door::Closing { .. } if obstructed => self.open_doors(now),
+                    // Time that someone stood in the door does not count for closing it.
+                    Door::Open { closes } if !obstructed => self.door = Door::Open { closes: closes.max(now) },
+                    _ => {}
                 }
             }
             _ => {}

@@ -210,7 +210,11 @@ fn a_moving_car_goes_on_to_its_next_landing() {
     // It does not get there within the lease: free without ever having been held.
     check(
         LiftSettings { travel: Duration::from_secs(9), ..LiftSettings::default() },
-        vec![(0, does("move 5"), &[]), (100, stop(1, 100), &["accepted"]), (3100, TICK, &["!expired", "=expired"])],
+        vec![
+            (0, does("move 5"), &[]),
+            (100, stop(1, 100), &["accepted"]),
+            (3100, TICK, &["!expired", "=expired", "=idle"]),
+        ],
     );
     let mut lift = LiftMachine::new(LiftSettings::default(), Memory::default());
     lift.step(does("move 5"), Mono::from_ms(0));
