@@ -37,6 +37,7 @@ impl Sampler {
 pub struct Rate {
     window: Option<(Duration, Duration, u32)>,
     fps: f32,
+    settled: bool,
 }
 
 impl Rate {
@@ -52,7 +53,8 @@ impl Rate {
         };
         let span = last.saturating_sub(first);
         // A new window speaks only when it is long enough to be exact; the first one sooner, better than nothing.
-        let enough = Duration::from_millis(if self.fps > 0.0 { 1000 } else { 150 });
+        self.settled |= span >= Duration::from_secs(1);
+        let enough = Duration::from_millis(if self.settled { 1000 } else { 150 });
         if span >= enough {
             self.fps = f32::from(u16::try_from(count - 1).unwrap_or(u16::MAX)) / span.as_secs_f32();
         }
@@ -111,7 +113,7 @@ mod tests {
         for i in 0..300_u64 {
             let place = if i % 2 == 0 { i + 1 } else { i - 1 };
             rate.packet(Duration::from_millis(place * 40));
-            if i > 20 {
+            if i > 30 {
                 assert!((rate.fps() - 25.0).abs() < 1.5, "{} at {i}", rate.fps());
             }
         }

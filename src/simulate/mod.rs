@@ -3,6 +3,7 @@
 //! A vendor reads [`machine`] and [`lift`] first: pure step functions that hold every rule of
 //! docs/device-protocol.md. `device` puts them on a real connection.
 
+pub mod camera;
 pub mod device;
 pub mod lift;
 pub mod machine;
