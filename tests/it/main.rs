@@ -1,7 +1,9 @@
 //! Integration tests: real RTSP servers, real sockets, real processes, on loopback. One binary, so that it links once.
 
 mod api;
+mod camera;
 mod command_detect;
+mod footage;
 mod house;
 mod infer;
 mod tiny_onnx;
