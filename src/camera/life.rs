@@ -15,6 +15,7 @@ use crossbeam::channel::{self, Receiver, Sender};
 use super::{
     CameraLimits, CameraSpec, Codec, DecodeChains, Failure, Packet, Phase, PhaseReport, Scheme, SharedSink,
     back_off::BackOff,
+    diagnose::diagnose,
     feed::{Common, Feed, lock},
     gst::{Receive, Signal},
     watch::{Verdict, Watch},
@@ -154,6 +155,7 @@ impl Supervisor {
     fn run(self) {
         let mut back_off = BackOff::default();
         while let ControlFlow::Continue((failure, live)) = self.run_once() {
+            let failure = diagnose(failure, &self.spec.uri);
             let (next, pause) = back_off.failed(live, self.limits.back_off_max, random());
             back_off = next;
             self.report(Phase::BackOff, failure.to_string());

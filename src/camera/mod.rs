@@ -8,6 +8,7 @@
 
 pub mod back_off;
 pub mod chains;
+mod diagnose;
 mod failure;
 mod feed;
 pub mod gate;

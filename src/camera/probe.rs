@@ -9,6 +9,7 @@ use crossbeam::channel;
 
 use super::{
     CameraSpec, CameraUri, Codec, DecodeChains, Failure, Scheme, Transport,
+    diagnose::diagnose,
     feed::{Common, Feed, lock},
     gst::{Receive, Signal},
 };
@@ -75,7 +76,7 @@ pub fn probe(
     let picture = crossbeam::select! {
         recv(shown) -> picture => picture.map_err(|_| Failure::NoVideo),
         recv(told) -> signal => match signal {
-            Ok(Signal::Failed(failure)) => Err(failure),
+            Ok(Signal::Failed(failure)) => Err(diagnose(failure, uri)),
             // A clip may be over before its first picture is out of the decoder.
             Ok(Signal::Ended) if uri.scheme() == Scheme::File =>
                 shown.recv_timeout(RATE_WAIT).map_err(|_| Failure::NoVideo),

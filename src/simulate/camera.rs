@@ -136,7 +136,13 @@ impl Drop for SimulatedCamera {
         }
         // Closes every client's connection; its media ends with its last client.
         self.server.client_filter(Some(&mut |_, _| rtsp::RTSPFilterResult::Remove));
-        self.main_loop.quit();
+        // By a source of the loop itself: a loop that has not begun yet would miss a plain `quit`.
+        let ending = self.main_loop.clone();
+        let quit = glib::idle_source_new(Some("quit"), glib::Priority::DEFAULT, move || {
+            ending.quit();
+            glib::ControlFlow::Break
+        });
+        quit.attach(Some(&self.context));
         if self.thread.take().is_some_and(|t| t.join().is_err()) {
             tracing::error!("the simulated camera's thread panicked");
         }

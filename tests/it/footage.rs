@@ -43,7 +43,13 @@ pub(crate) const MAGENTA: [u8; 3] = [106, 202, 222];
 
 /// Encodes `seconds` of what `draw` makes of each grey picture, with a key frame each half second, to `path`. The
 /// ending names container and codec: `.mp4`, `.mkv`, `.h264`, or the same before `.h265`, as in `clip.h265.mkv`.
-pub(crate) fn clip(path: &Path, (width, height): (usize, usize), fps: u32, seconds: f32, draw: impl Fn(usize, &mut Canvas)) {
+pub(crate) fn clip(
+    path: &Path,
+    (width, height): (usize, usize),
+    fps: u32,
+    seconds: f32,
+    draw: impl Fn(usize, &mut Canvas),
+) {
     gst::init().expect("gstreamer starts");
     let name = path.file_name().and_then(|n| n.to_str()).expect("a file name");
     let codec = if name.contains(".h265") { "h265" } else { "h264" };
@@ -55,7 +61,8 @@ pub(crate) fn clip(path: &Path, (width, height): (usize, usize), fps: u32, secon
     let muxer = match name.rsplit('.').next() {
         Some("mp4") => "! mp4mux",
         Some("mkv") => "! matroskamux",
-        _ => "",
+        Some("h265") => "! video/x-h265,stream-format=byte-stream,alignment=au",
+        _ => "! video/x-h264,stream-format=byte-stream,alignment=au",
     };
     let pipeline = gst::parse::launch(&format!(
         "appsrc name=in format=time block=true max-bytes=4000000 \

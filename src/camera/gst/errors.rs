@@ -17,18 +17,8 @@ pub(super) fn classify(error: &gst::glib::Error, debug: &str, uri: &CameraUri) -
         && (error.matches(gst::ResourceError::NotFound) || error.matches(gst::ResourceError::OpenRead))
     {
         Failure::NoFile(uri.shown())
-    } else if says(&["connection refused"]) {
-        Failure::Refused(host())
-    } else if says(&["tls", "certificate"]) {
-        Failure::Tls
-    } else if says(&[
-        "unreachable",
-        "no route",
-        "could not resolve",
-        "error resolving",
-        "name or service not known",
-        "resolv",
-    ]) {
+    } else if says(&["failed to connect"]) {
+        // No more is told; `diagnose` finds out.
         Failure::Unreachable(host())
     } else if error.matches(gst::ResourceError::NotFound) || says(&["not found", "(404)"]) {
         Failure::NotFound

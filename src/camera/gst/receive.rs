@@ -194,7 +194,12 @@ fn clip_source(pipeline: &gst::Pipeline, path: &Path) -> Result<gst::Element, Fa
         .build()
         .map_err(internal)?;
     pipeline.add(&file).map_err(internal)?;
-    make("parsebin")
+    // A raw stream is no container: parsebin of 1.22 fails on some of them.
+    match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
+        Some("h264" | "264") => make("h264parse"),
+        Some("h265" | "265" | "hevc") => make("h265parse"),
+        _ => make("parsebin"),
+    }
 }
 
 /// Links the first video pad to `depay ! parse ! appsink`, when it appears.
@@ -210,7 +215,7 @@ fn on_new_pad(
     // Weak: a closure on an element must not keep its own pipeline alive.
     let weak = pipeline.downgrade();
     let (slot, tell, seen, offered) = (Arc::clone(slot), Arc::clone(on_signal), Arc::clone(&linked), Arc::clone(offer));
-    source.connect_pad_added(move |_, pad| {
+    let take = move |pad: &gst::Pad| {
         let Some(pipeline) = weak.upgrade() else { return };
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         let name = caps.structure(0).map(|s| s.name().to_string()).unwrap_or_default();
@@ -232,7 +237,12 @@ fn on_new_pad(
             return;
         }
         *seen.lock().unwrap_or_else(PoisonError::into_inner) = true;
-    });
+    };
+    if let Some(pad) = source.static_pad("src") {
+        take(&pad);
+        return;
+    }
+    source.connect_pad_added(move |_, pad| take(pad));
     let (tell, offer) = (Arc::clone(on_signal), Arc::clone(offer));
     source.connect_no_more_pads(move |_| {
         if !*linked.lock().unwrap_or_else(PoisonError::into_inner) {
