@@ -33,3 +33,4 @@ pub mod dashboard;
 pub mod command;
 pub mod config;
 pub mod server;
+pub mod demo;

@@ -37,7 +37,7 @@ const HOMES: [(&str, &[&str]); 9] = [
     ("axum", &["api/", "dashboard/", "server"]),
     ("tokio_tungstenite", &["simulate/"]),
     ("clap", &["main.rs"]),
-    ("anyhow", &["main.rs", "server"]),
+    ("anyhow", &["main.rs", "server", "demo"]),
 ];
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {

@@ -6,4 +6,7 @@ mod command_detect;
 mod footage;
 mod house;
 mod infer;
+mod safety;
+mod server;
 mod tiny_onnx;
+mod world;
