@@ -18,6 +18,7 @@ class Found:
     label: int
     score: float
     box: tuple[float, float, float, float]
+    others: tuple[float, ...] = ()  # every class's score at the same cell
 
 
 def letterbox(picture: np.ndarray, width: int, height: int) -> tuple[np.ndarray, float]:
@@ -74,5 +75,13 @@ def decode(rows: np.ndarray, width: int, height: int, scale: float, threshold: f
     out = []
     for k in np.unique(label):
         of = np.flatnonzero(label == k)
-        out += [Found(int(k), float(score[of[i]]), tuple(float(v) for v in boxes[of[i]])) for i in suppress(boxes[of], score[of], nms)]
+        out += [
+            Found(
+                int(k),
+                float(score[of[i]]),
+                tuple(float(v) for v in boxes[of[i]]),
+                tuple(float(v) for v in rows[of[i], 4] * rows[of[i], 5:]),
+            )
+            for i in suppress(boxes[of], score[of], nms)
+        ]
     return sorted(out, key=lambda f: -f.score)

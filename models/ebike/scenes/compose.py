@@ -90,11 +90,16 @@ class _Floor:
         self._taken.append((x, y, radius))
 
 
-def compose(seed: str, library: list[Ready], unseen_only: bool = False, story: str | None = None, views: int = 1) -> Composition:
-    """The same seed and library give the same pictures; more views cost less than more scenes."""
+def compose(
+    seed: str, library: list[Ready], unseen_only: bool = False, story: str | None = None, views: int = 1, only: str | None = None
+) -> Composition:
+    """The same seed and library give the same pictures; more views cost less than more scenes.
+
+    ``story`` and ``only`` (the rivals' class) are drawn when not given.
+    """
     d = Dice(seed)
-    story = story or d.weighted({"ebike": 0.45, "rival": 0.36, "people": 0.13, "empty": 0.06})
-    hall = d.chance(0.13)
+    story = story or d.weighted({"ebike": 0.43, "rival": 0.38, "people": 0.13, "empty": 0.06})
+    hall = d.chance(0.2)
     r = room(d.fork(), hall)
     eyes = d.fork()
     cameras = [camera(eyes.fork(), r) for _ in range(views)]
@@ -169,7 +174,7 @@ def compose(seed: str, library: list[Ready], unseen_only: bool = False, story: s
     weights = {"bicycle": 0.22, "kick_scooter": 0.17, "wheelchair": 0.31, "pram": 0.13, "trolley": 0.17}
     if story == "rival" or (story == "ebike" and d.chance(0.13)):
         for _ in range(d.pick((1, 1, 1, 2)) if story == "rival" else 1):
-            park(d.weighted(weights) if not unseen_only else d.pick(others))
+            park(only or (d.weighted(weights) if not unseen_only else d.pick(others)))
     crowd = {"ebike": {0: 0.35, 1: 0.3, 2: 0.2, 3: 0.15}, "rival": {0: 0.35, 1: 0.3, 2: 0.2, 3: 0.15},
              "people": {1: 0.3, 2: 0.3, 3: 0.2, 5: 0.2}, "empty": {0: 1.0}}[story]  # fmt: skip
     round_outline = np.array([(0.2 * math.cos(a), 0.25 * math.sin(a)) for a in np.linspace(0, 6.28, 12)])

@@ -41,7 +41,7 @@ def put_up(stage: Stage, c: Composition) -> None:
 
 def render_scene(stage: Stage, out: Path, name: str, seed: str, library: list[assets.Ready], a: argparse.Namespace) -> None:
     """All views of one scene."""
-    c = compose(seed, library, a.unseen, a.story, a.views)
+    c = compose(seed, library, a.unseen, a.story, a.views, a.only)
     put_up(stage, c)
     for k, camera in enumerate(c.cameras):
         stage.camera(camera)
@@ -77,6 +77,7 @@ def main() -> None:
     p.add_argument("--unseen", action="store_true", help="render the shapes that training never sees")
     p.add_argument("--views", type=int, default=2, help="cameras a scene, 1 to 8")
     p.add_argument("--story", choices=("ebike", "rival", "people", "empty"))
+    p.add_argument("--only", choices=("bicycle", "kick_scooter", "wheelchair", "pram", "trolley"), help="with rivals of this class only")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     stage = Stage(a.threads)

@@ -198,8 +198,9 @@ class Mixer:
         return self._r.choice(self._pool())
 
     def _donor(self) -> Shot | None:
-        """E-bikes and rivals are pasted equally often."""
-        names = ("ebike",) if self._r.random() < 0.5 else RIVALS
+        """E-bikes and rivals are pasted about equally often; wheelchairs, the hardest, get a share of their own."""
+        roll = self._r.random()
+        names = ("ebike",) if roll < 0.45 else (("wheelchair",) if roll < 0.65 else RIVALS)
         for _ in range(30):
             shot = self._r.choice(self._pool())
             if shot.has(*names):
