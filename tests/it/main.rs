@@ -3,6 +3,7 @@
 mod api;
 mod camera;
 mod command_detect;
+mod device;
 mod footage;
 mod house;
 mod infer;
