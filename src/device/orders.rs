@@ -65,12 +65,14 @@ struct Holding {
     over_at: Mono,
 }
 
+#[expect(clippy::unused_self, reason = "a stage is spent to reach the next: that is the proof")]
 impl Issued {
     fn sent(self, now: Mono) -> Sent {
         Sent { answer_by: now + ANSWER_WITHIN }
     }
 }
 
+#[expect(clippy::unused_self, reason = "a stage is spent to reach the next: that is the proof")]
 impl Sent {
     fn accepted(self, order: &Order, now: Mono) -> Accepted {
         Accepted { over_at: over_at(order, now) }
@@ -81,6 +83,7 @@ impl Sent {
     }
 }
 
+#[expect(clippy::unused_self, reason = "a stage is spent to reach the next: that is the proof")]
 impl Silent {
     fn accepted(self, order: &Order, now: Mono) -> Accepted {
         Accepted { over_at: over_at(order, now) }
@@ -125,8 +128,8 @@ impl Step {
         Self { stage: Some(stage), told: Vec::new() }
     }
 
-    fn to(stage: Stage, state: OrderState, cause: Option<String>) -> Self {
-        Self { stage: Some(stage), told: vec![(state, cause)] }
+    fn on(stage: Stage, told: OrderState, cause: Option<String>) -> Self {
+        Self { stage: Some(stage), told: vec![(told, cause)] }
     }
 
     fn over(state: OrderState, cause: Option<String>) -> Self {
@@ -181,7 +184,7 @@ impl OrderBook {
         let Some(&seq) = self.keys.get(&key) else { return Vec::new() };
         self.advance(seq, now, |_, stage| match stage {
             Stage::Issued(issued) => match result {
-                Ok(()) => Step::to(Stage::Sent(issued.sent(now.mono)), OrderState::Sent, None),
+                Ok(()) => Step::on(Stage::Sent(issued.sent(now.mono)), OrderState::Sent, None),
                 Err(error) => {
                     let state = match error {
                         Undeliverable::Offline => OrderState::Offline,
@@ -240,7 +243,7 @@ impl OrderBook {
         let mut changes = Vec::new();
         for seq in theirs {
             changes.extend(self.advance(seq, now, |order, stage| match stage {
-                Stage::Sent(sent) => Step::to(
+                Stage::Sent(sent) => Step::on(
                     Stage::Silent(sent.silent(order, now.mono)),
                     OrderState::Offline,
                     Some("the connection ended before the device answered".to_owned()),
@@ -253,12 +256,8 @@ impl OrderBook {
 
     /// Time went by: answers that did not come, leases and work that must be over.
     pub fn tick(&mut self, now: Now) -> Vec<OrderChange> {
-        let due: Vec<OrderSeq> = self
-            .open
-            .iter()
-            .filter(|(_, open)| deadline(open).is_some_and(|at| now.mono >= at))
-            .map(|(seq, _)| *seq)
-            .collect();
+        let due: Vec<OrderSeq> =
+            self.open.iter().filter(|(_, open)| now.mono >= deadline(open)).map(|(seq, _)| *seq).collect();
         let mut changes = Vec::new();
         for seq in due {
             changes.extend(self.advance(seq, now, |order, stage| run_out(order, stage, now.mono)));
@@ -269,7 +268,7 @@ impl OrderBook {
     /// When [`OrderBook::tick`] is wanted at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Mono> {
-        self.open.values().filter_map(deadline).min()
+        self.open.values().map(deadline).min()
     }
 
     fn advance(&mut self, seq: OrderSeq, now: Now, step: impl FnOnce(&Order, Stage) -> Step) -> Vec<OrderChange> {
@@ -291,12 +290,12 @@ impl OrderBook {
     }
 }
 
-fn deadline(open: &Open) -> Option<Mono> {
+fn deadline(open: &Open) -> Mono {
     match &open.stage {
-        Stage::Issued(Issued) => Some(open.order.issued + open.order.request.expires_in),
-        Stage::Sent(sent) => Some(sent.answer_by),
-        Stage::Silent(silent) => Some(silent.forget_at),
-        Stage::Accepted(Accepted { over_at }) | Stage::Holding(Holding { over_at }) => Some(*over_at),
+        Stage::Issued(Issued) => open.order.issued + open.order.request.expires_in,
+        Stage::Sent(sent) => sent.answer_by,
+        Stage::Silent(silent) => silent.forget_at,
+        Stage::Accepted(Accepted { over_at }) | Stage::Holding(Holding { over_at }) => *over_at,
     }
 }
 
@@ -307,10 +306,10 @@ fn heard(order: &Order, stage: Stage, report: OrderReport, now: Mono) -> Step {
         // A word about an order that was not handed over yet cannot be true.
         (stage @ Stage::Issued(_), _) => Step::stay(stage),
         (Stage::Sent(sent), Reported::Accepted | Reported::Duplicate) => {
-            Step::to(Stage::Accepted(sent.accepted(order, now)), OrderState::Accepted, cause)
+            Step::on(Stage::Accepted(sent.accepted(order, now)), OrderState::Accepted, cause)
         }
         (Stage::Silent(silent), Reported::Accepted | Reported::Duplicate) => {
-            Step::to(Stage::Accepted(silent.accepted(order, now)), OrderState::Accepted, cause)
+            Step::on(Stage::Accepted(silent.accepted(order, now)), OrderState::Accepted, cause)
         }
         // Never left the server: the link says so.
         (Stage::Sent(_), Reported::Expired) => Step::over(OrderState::Expired, cause),
@@ -337,12 +336,11 @@ fn heard(order: &Order, stage: Stage, report: OrderReport, now: Mono) -> Step {
 /// What a device says of an order it has taken.
 fn carried(order: &Order, accepted: Accepted, what: Reported, cause: Option<String>) -> Step {
     match what {
-        Reported::Accepted | Reported::Duplicate => Step::stay(Stage::Accepted(accepted)),
         Reported::Holding if order.request.verb.lease().is_some() => {
-            Step::to(Stage::Holding(accepted.holding()), OrderState::Holding, cause)
+            Step::on(Stage::Holding(accepted.holding()), OrderState::Holding, cause)
         }
-        // Only a stop can be held.
-        Reported::Holding => Step::stay(Stage::Accepted(accepted)),
+        // Said before; and only a stop can be held.
+        Reported::Accepted | Reported::Duplicate | Reported::Holding => Step::stay(Stage::Accepted(accepted)),
         _ => ended(what, cause),
     }
 }
@@ -368,7 +366,7 @@ fn run_out(order: &Order, stage: Stage, now: Mono) -> Step {
     let is_stop = order.request.verb.lease().is_some();
     match stage {
         Stage::Issued(Issued) => Step::over(OrderState::Expired, Some("it was not handed over in time".to_owned())),
-        Stage::Sent(sent) => Step::to(
+        Stage::Sent(sent) => Step::on(
             Stage::Silent(sent.silent(order, now)),
             OrderState::TimedOut,
             Some(format!("no answer within {} ms", ANSWER_WITHIN.as_millis())),

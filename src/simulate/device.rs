@@ -207,7 +207,7 @@ impl Drop for SimulatedDevice {
     }
 }
 
-type Dialling = Pin<Box<dyn Future<Output = Result<(Connection, Welcome), SocketError>> + Send>>;
+type Dialling = Pin<Box<dyn Future<Output = Result<(Box<Connection>, Welcome), SocketError>> + Send>>;
 
 /// Where the connection stands.
 enum Link {
@@ -222,7 +222,7 @@ enum Link {
 /// What came by the link.
 enum LinkNews {
     Dial,
-    Dialled(Result<(Connection, Welcome), SocketError>),
+    Dialled(Result<(Box<Connection>, Welcome), SocketError>),
     Heard(Result<Heard, SocketError>),
 }
 
@@ -328,7 +328,7 @@ impl<F: FnMut(&Change) + Send> Runner<F> {
             LinkNews::Dialled(Ok((connection, welcome))) => {
                 tracing::info!(epoch = welcome.epoch.0, "connected");
                 self.failures = 0;
-                self.link = Link::Up(Box::new(connection));
+                self.link = Link::Up(connection);
                 self.calls.retain(|call| !matches!(call, DeviceCall::State(_)));
                 self.calls.push_back(DeviceCall::State(self.machine.status()));
             }

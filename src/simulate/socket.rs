@@ -122,11 +122,11 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects and says Hello.
-    pub(super) async fn open(url: Url, token: Secret, hello: Hello) -> Result<(Self, Welcome), SocketError> {
+    pub(super) async fn open(url: Url, token: Secret, hello: Hello) -> Result<(Box<Self>, Welcome), SocketError> {
         timeout(DIAL_WITHIN, Self::dial(url, token, hello)).await.unwrap_or(Err(SocketError::Silent))
     }
 
-    async fn dial(url: Url, token: Secret, hello: Hello) -> Result<(Self, Welcome), SocketError> {
+    async fn dial(url: Url, token: Secret, hello: Hello) -> Result<(Box<Self>, Welcome), SocketError> {
         let dial = |e: String| SocketError::Dial(e);
         let mut request = url.as_str().into_client_request().map_err(|e| dial(e.to_string()))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
@@ -158,7 +158,7 @@ impl Connection {
                     let (_, sent) = this.outstanding.take().unwrap_or((CallId::unreadable(), now));
                     this.clock.heard(sent, clock::mono(), welcome.clock);
                     this.heartbeat = welcome.heartbeat;
-                    return Ok((this, welcome));
+                    return Ok((Box::new(this), welcome));
                 }
                 Frame::Error { code, description, .. } => {
                     return Err(SocketError::Refused(format!("{code}: {description}")));

@@ -11,13 +11,16 @@ use support::{Bench, PATIENCE, SHORT, lift, quick_lift};
 use yunti::{
     base::clock,
     device::{
-        Control, DeviceKind, LiftMode, LinkEvent, OrderState, Undeliverable, Verb,
+        Control, DeviceKind, LiftMode, LinkEvent, OrderState,
+        OrderState::{Accepted, Done, Holding, Released, Sent},
+        Undeliverable, Verb,
         protocol::{Doors, DownReason},
     },
     simulate::{Change, SimulateArgs, SimulatedDevice},
 };
 
-const LEASE: Duration = Duration::from_millis(1500);
+const LEASE_MS: i64 = 1500;
+const LEASE: Duration = Duration::from_millis(LEASE_MS.cast_unsigned());
 
 fn stop() -> Verb {
     Verb::LiftStop { lease: LEASE }
@@ -51,7 +54,6 @@ async fn a_stop_holds_is_renewed_and_is_released() {
     bench.reached(&release, OrderState::Done).await;
     assert!(clock::mono().since(asked) < Duration::from_secs(1), "a release is quick");
     until(&sim, "released").await;
-    use OrderState::{Accepted, Done, Holding, Released, Sent};
     assert_eq!(bench.states(&first), [Sent, Accepted, Holding, Done], "carried on by the second");
     assert_eq!(bench.states(&second), [Sent, Accepted, Holding, Released]);
     assert_eq!(bench.states(&release), [Sent, Accepted, Done]);
@@ -79,7 +81,7 @@ async fn a_duplicate_order_runs_once() {
     until(&sim, "expired").await;
     let changes = sim.changes();
     let held = last(&changes, "expired").expect("expired").at.0 - last(&changes, "holding").expect("holding").at.0;
-    assert!(held <= LEASE.as_millis().cast_signed() as i64 + 300, "{held} ms");
+    assert!(held <= LEASE_MS + 300, "{held} ms");
     bench.links.send(order).expect("sent once more");
     let release = bench.order(device, Verb::LiftRelease, PATIENCE);
     bench.reached(&release, OrderState::Done).await;
@@ -145,7 +147,7 @@ async fn a_lift_whose_server_vanishes_is_free_within_one_lease() {
     until(&sim, "expired").await;
     let changes = sim.changes();
     let held = last(&changes, "expired").expect("expired").at.0 - last(&changes, "holding").expect("holding").at.0;
-    assert!(held <= LEASE.as_millis().cast_signed() as i64 + 300, "{held} ms");
+    assert!(held <= LEASE_MS + 300, "{held} ms");
     // The next run of the server is found, and told of the end.
     let again = Bench::start_at(2, bench.address).await;
     lift(&again, Control::Controlled);

@@ -3,7 +3,13 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::*;
+use super::{
+    ErrorCode::{
+        FormationViolation, MessageTypeNotSupported, NotImplemented, PropertyConstraintViolation, RpcFrameworkError,
+        TypeConstraintViolation,
+    },
+    *,
+};
 use crate::{
     base::{AlarmId, Mono, OrderKey, Wall},
     device::{
@@ -23,7 +29,6 @@ fn frames_are_read_or_refused_with_a_reason() {
         assert!(bad.error.text.contains(words), "{text}: {}", bad.error);
         assert_eq!(bad.id.as_ref().map(CallId::as_str), id, "{text}");
     };
-    use ErrorCode::{FormationViolation, MessageTypeNotSupported, RpcFrameworkError};
     check("", RpcFrameworkError, "not a frame", None);
     check("hello", RpcFrameworkError, "not a frame", None);
     check("{}", RpcFrameworkError, "JSON array", None);
@@ -67,7 +72,6 @@ fn calls_of_devices_are_read_or_refused_with_a_reason() {
         }
         (got, want) => panic!("{action} {payload}: {got:?}, wanted {want:?}"),
     };
-    use ErrorCode::{FormationViolation, NotImplemented, PropertyConstraintViolation, TypeConstraintViolation};
     let hello = json!({ "vendor": "v", "model": "m", "firmware": "1" });
     let with = |name: &str, value: Value| {
         let mut payload = hello.clone();

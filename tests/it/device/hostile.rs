@@ -63,7 +63,7 @@ impl Peer {
     async fn frame(&mut self) -> Value {
         match self.told().await {
             Told::Frame(frame) => frame,
-            other => panic!("{other:?} instead of a frame"),
+            closed @ Told::Closed { .. } => panic!("{closed:?} instead of a frame"),
         }
     }
 

@@ -58,7 +58,7 @@ pub(super) struct Bench {
     pub(super) address: SocketAddr,
     known: Arc<Mutex<Known>>,
     book: Arc<Mutex<OrderBook>>,
-    changed: watch::Sender<()>,
+    bell: watch::Sender<()>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -79,9 +79,9 @@ impl Bench {
         let book = Arc::new(Mutex::new(OrderBook::new(settings.epoch)));
         let links = Links::new(sender, settings);
         let known: Arc<Mutex<Known>> = Arc::default();
-        let (changed, _) = watch::channel(());
+        let (bell, _) = watch::channel(());
         let mut tasks = JoinSet::new();
-        let (desk_book, desk_known, desk_changed) = (book.clone(), known.clone(), changed.clone());
+        let (desk_book, desk_known, desk_bell) = (book.clone(), known.clone(), bell.clone());
         tasks.spawn(async move {
             let mut ticks = interval(Duration::from_millis(10));
             loop {
@@ -103,17 +103,17 @@ impl Bench {
                     _ = ticks.tick() => desk_book.lock().expect("the book").tick(clock::now()),
                 };
                 desk_known.lock().expect("known").changes.extend(changes);
-                desk_changed.send_replace(());
+                desk_bell.send_replace(());
             }
         });
-        let (hub, accept_known, accept_changed) = (links.clone(), known.clone(), changed.clone());
+        let (hub, accept_known, accept_bell) = (links.clone(), known.clone(), bell.clone());
         tasks.spawn(async move {
             let mut peers = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                peers.spawn(serve(stream, hub.clone(), accept_known.clone(), accept_changed.clone()));
+                peers.spawn(serve(stream, hub.clone(), accept_known.clone(), accept_bell.clone()));
             }
         });
-        Self { links, address, known, book, changed, tasks: Mutex::new(tasks) }
+        Self { links, address, known, book, bell, tasks: Mutex::new(tasks) }
     }
 
     /// Registers a device.
@@ -143,13 +143,13 @@ impl Bench {
     }
 
     async fn wait<T>(&self, what: &str, mut found: impl FnMut(&Known) -> Option<T>) -> T {
-        let mut changed = self.changed.subscribe();
+        let mut bell = self.bell.subscribe();
         let result = timeout(PATIENCE, async {
             loop {
                 if let Some(value) = found(&self.known.lock().expect("known")) {
                     return value;
                 }
-                changed.changed().await.expect("the bench is there");
+                bell.changed().await.expect("the bench is there");
             }
         })
         .await;
@@ -219,7 +219,7 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let address = listener.local_addr().expect("an address");
         let server = self.address;
-        let (hold, held) = watch::channel(false);
+        let (hold, stalled) = watch::channel(false);
         let waiting = Arc::new(AtomicUsize::new(0));
         let seen = waiting.clone();
         self.tasks.lock().expect("tasks").spawn(async move {
@@ -231,14 +231,14 @@ impl Bench {
                 pumps.spawn(async move {
                     let _ = tokio::io::copy(&mut from_device, &mut to_server).await;
                 });
-                let (mut held, seen) = (held.clone(), seen.clone());
+                let (mut stalled, seen) = (stalled.clone(), seen.clone());
                 pumps.spawn(async move {
                     let mut bytes = [0_u8; 4096];
                     while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
-                        if *held.borrow_and_update() {
+                        if *stalled.borrow_and_update() {
                             seen.fetch_add(read, Ordering::SeqCst);
                         }
-                        if held.wait_for(|held| !held).await.is_err() {
+                        if stalled.wait_for(|stalled| !stalled).await.is_err() {
                             return;
                         }
                         if to_device.write_all(&bytes[..read]).await.is_err() {
@@ -275,7 +275,7 @@ impl Stall {
 }
 
 #[expect(clippy::result_large_err, reason = "the library's own callback type")]
-async fn serve(stream: TcpStream, links: Links, known: Arc<Mutex<Known>>, changed: watch::Sender<()>) {
+async fn serve(stream: TcpStream, links: Links, known: Arc<Mutex<Known>>, bell: watch::Sender<()>) {
     let mut device = None;
     let shake = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -304,7 +304,7 @@ async fn serve(stream: TcpStream, links: Links, known: Arc<Mutex<Known>>, change
             message.map(|message| match message {
                 Message::Text(text) => {
                     heard.lock().expect("known").heard.push(text.to_string());
-                    changed.send_replace(());
+                    bell.send_replace(());
                     SocketMessage::Text(text.to_string())
                 }
                 Message::Binary(_) => SocketMessage::Binary,
