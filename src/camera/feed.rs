@@ -299,7 +299,6 @@ fn take(common: &Common, state: &Mutex<Out>, sink: &FrameSink, picture: &Picture
     count_corrupt(common, state, result.corrupt, now);
     common.decoded.fetch_add(1, Relaxed);
     common.last_frame.store(now.0, Relaxed);
-    telemetry::stage("decode", now.since(captured));
     if !offered {
         return;
     }

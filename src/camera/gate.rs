@@ -52,9 +52,10 @@ impl Gate {
     /// Whether a packet may go into the decoder.
     pub fn admits(&mut self, pts: Duration, key: bool, arrived: Mono) -> bool {
         match self.state {
-            State::Open { clean: false, .. } if key => self.state = State::Open { from: pts, clean: true },
+            State::Open { clean: false, .. } | State::Shut { .. } if key => {
+                self.state = State::Open { from: pts, clean: true };
+            }
             State::Open { .. } => {}
-            State::Shut { .. } if key => self.state = State::Open { from: pts, clean: true },
             State::Shut { since: Some(since) } if arrived.since(since) >= PATIENCE => {
                 self.state = State::Open { from: pts, clean: false };
             }

@@ -59,14 +59,14 @@ pub fn probe(
     let (tell, told) = channel::bounded(1);
     let sink = Arc::new(move |frame: crate::frame::Frame| drop(show.try_send(frame.pixels)));
     let feed = Arc::new(Mutex::new(Feed::new(Arc::clone(&common), Arc::clone(chains), None, sink)));
-    let (fed, failed) = (Arc::clone(&feed), tell.clone());
+    let (taker, failed) = (Arc::clone(&feed), tell.clone());
     let deadline = clock::mono() + timeout;
     let receive = Receive::start(
         uri,
         transport,
         timeout,
         move |unit| {
-            if let Err(failure) = lock(&fed).packet(unit) {
+            if let Err(failure) = lock(&taker).packet(unit) {
                 drop(failed.try_send(Signal::Failed(failure)));
             }
         },

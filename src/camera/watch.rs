@@ -107,8 +107,10 @@ mod tests {
         back_off_max: Duration::from_secs(30),
     };
 
+    type Step = (u64, Option<u64>, Option<u64>, &'static str, Phase);
+
     /// Steps of (now, newest packet, newest frame, verdict, phase), in ms since the connection began.
-    fn check(steps: &[(u64, Option<u64>, Option<u64>, &str, Phase)]) {
+    fn check(steps: &[Step]) {
         let at = |ms: u64| Mono::from_ms(5000 + ms);
         let mut watch = Watch::new(LIMITS, at(0));
         for &(now, packet, frame, expected, phase) in steps {

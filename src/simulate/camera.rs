@@ -74,14 +74,14 @@ impl SimulatedCamera {
     /// # Errors
     /// A clip that cannot be read; an address that cannot be listened at.
     pub fn start(clip: &Path, listen: SocketAddr) -> Result<Self, SimulateCameraError> {
-        Self::with(CameraOptions { clip: clip.to_owned(), listen, credentials: None, damage: None })
+        Self::with(&CameraOptions { clip: clip.to_owned(), listen, credentials: None, damage: None })
     }
 
     /// Serves as `options` say.
     ///
     /// # Errors
     /// A clip that cannot be read; an address that cannot be listened at.
-    pub fn with(options: CameraOptions) -> Result<Self, SimulateCameraError> {
+    pub fn with(options: &CameraOptions) -> Result<Self, SimulateCameraError> {
         let serve = |e: &dyn std::fmt::Display| SimulateCameraError::Serve(e.to_string());
         gst::init().map_err(|e| serve(&e))?;
         let mut units = read_clip(&options.clip)
@@ -153,7 +153,7 @@ impl Drop for SimulatedCamera {
 ///
 /// # Errors
 /// As [`SimulatedCamera::with`]; or the server's loop ended.
-pub fn run(options: CameraOptions, out: &mut impl Write) -> Result<(), SimulateCameraError> {
+pub fn run(options: &CameraOptions, out: &mut impl Write) -> Result<(), SimulateCameraError> {
     let mut camera = SimulatedCamera::with(options)?;
     let line = serde_json::json!({ "uri": camera.uri(), "addr": camera.addr().to_string() });
     writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|e| SimulateCameraError::Serve(e.to_string()))?;

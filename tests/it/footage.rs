@@ -17,7 +17,7 @@ pub(crate) struct Canvas {
 impl Canvas {
     /// A grey picture; sides must be multiples of 16.
     fn grey(width: usize, height: usize) -> Self {
-        assert!(width % 16 == 0 && height % 16 == 0, "sides must be multiples of 16");
+        assert!(width.is_multiple_of(16) && height.is_multiple_of(16), "sides must be multiples of 16");
         Self { width, height, bytes: [vec![126; width * height], vec![128; width * height / 2]].concat() }
     }
 

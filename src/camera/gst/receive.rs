@@ -150,15 +150,10 @@ fn rtsp_source(
         let caps = args.get(2).and_then(|v| v.get::<gst::Caps>().ok());
         let mut offer = offer.lock().unwrap_or_else(PoisonError::into_inner);
         let media = caps.as_ref().and_then(|c| c.structure(0)).and_then(|s| s.get::<&str>("media").ok());
-        let take = match caps.as_ref().and_then(rtp_codec) {
-            Some(_) => *offer.chosen.get_or_insert(number) == number,
-            None => {
-                if media == Some("video") {
-                    offer.refused.push(encoding(caps.as_ref()));
-                }
-                false
-            }
-        };
+        let take = caps.as_ref().and_then(rtp_codec).is_some() && *offer.chosen.get_or_insert(number) == number;
+        if media == Some("video") && caps.as_ref().and_then(rtp_codec).is_none() {
+            offer.refused.push(encoding(caps.as_ref()));
+        }
         Some(take.to_value())
     });
     Ok(source)
