@@ -53,8 +53,8 @@ impl Rate {
         };
         let span = last.saturating_sub(first);
         // A new window speaks only when it is long enough to be exact; the first one sooner, better than nothing.
-        self.settled |= span >= Duration::from_secs(1);
-        let enough = Duration::from_millis(if self.settled { 1000 } else { 150 });
+        self.settled |= span >= Duration::from_secs(2);
+        let enough = Duration::from_millis(if self.settled { 2000 } else { 150 });
         if span >= enough {
             self.fps = f32::from(u16::try_from(count - 1).unwrap_or(u16::MAX)) / span.as_secs_f32();
         }
