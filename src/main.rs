@@ -241,7 +241,7 @@ fn simulate(what: Simulate) -> anyhow::Result<ExitCode> {
     let (kind, args) = match what {
         Simulate::Camera { clip, listen, damage } => {
             let options = simulate::camera::CameraOptions { clip, listen, credentials: None, damage };
-            simulate::camera::run(options, &mut io::stdout())?;
+            simulate::camera::run(&options, &mut io::stdout())?;
             return Ok(ExitCode::SUCCESS);
         }
         Simulate::Lift(args) => (DeviceKind::Lift, args),
