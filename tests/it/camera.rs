@@ -135,20 +135,18 @@ struct Server(Child, SocketAddr);
 
 impl Server {
     fn spawn(clip: &Path, listen: SocketAddr) -> Self {
-        // This test binary again, running only the test below, which serves when it is told to by its environment.
-        let mut child = Command::new(env::current_exe().expect("own path"))
-            .args(["camera::serves_when_told_to", "--exact", "--nocapture", "--test-threads=1"])
-            .env("YUNTI_TEST_SERVE", clip)
-            .env("YUNTI_TEST_LISTEN", listen.to_string())
+        let mut child = Command::new(env!("CARGO_BIN_EXE_yunti"))
+            .args(["simulate", "camera", "--clip"])
+            .arg(clip)
+            .args(["--listen", &listen.to_string()])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("the server's process starts");
-        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        // libtest writes the test's name before it, on the same line.
-        let line = lines.map(|l| l.expect("text")).find(|l| l.contains("{\"")).expect("a line when it listens");
-        let json = &line[line.find("{\"").expect("found just now")..];
-        let line: serde_json::Value = serde_json::from_str(json).expect("JSON");
+        let mut line = String::new();
+        let mut lines = BufReader::new(child.stdout.take().expect("its output"));
+        lines.read_line(&mut line).expect("a line when it listens");
+        let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         let addr = line["addr"].as_str().expect("an address").parse().expect("an address");
         Self(child, addr)
     }
@@ -168,17 +166,6 @@ impl Drop for Server {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// Not a test of its own: the process behind [`Server`].
-#[test]
-fn serves_when_told_to() {
-    let (Some(clip), Some(listen)) = (env::var_os("YUNTI_TEST_SERVE"), env::var_os("YUNTI_TEST_LISTEN")) else {
-        return;
-    };
-    let listen = listen.to_str().and_then(|l| l.parse().ok()).expect("an address");
-    let options = CameraOptions { clip: clip.into(), listen, credentials: None, damage: None };
-    yunti::simulate::camera::run(&options, &mut std::io::stdout()).expect("it serves");
 }
 
 #[test]
