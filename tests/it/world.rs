@@ -209,6 +209,8 @@ impl World {
             &["serve", "--config", "yunti.toml", "--models", "models", "--listen", &listen],
         );
         address_of(&self.server);
+        // Connections to the killed server are of no use any more.
+        self.http = reqwest::Client::new();
     }
 
     pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
