@@ -397,7 +397,14 @@ impl Desk {
                 self.releases.remove(&change.order.key);
             }
             let renewal = self.is_renewal(&change);
-            if !renewal || !matches!(change.state, OrderState::Sent | OrderState::Accepted | OrderState::Holding) {
+            let is_stop = matches!(request.verb, Verb::LiftStop { .. });
+            let routine = match change.state {
+                OrderState::Sent | OrderState::Accepted | OrderState::Holding => renewal,
+                // Its renewal took over: nothing that a watcher waits for.
+                OrderState::Done => is_stop,
+                _ => false,
+            };
+            if !routine {
                 self.backlog.push(Write::Event(news::order(&change)));
             }
             let Some(alarm) = request.alarm else { continue };
