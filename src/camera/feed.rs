@@ -298,7 +298,10 @@ fn take(common: &Common, state: &Mutex<Out>, sink: &FrameSink, picture: &Picture
     drop(out);
     count_corrupt(common, state, result.corrupt, now);
     common.decoded.fetch_add(1, Relaxed);
-    common.last_frame.store(now.0, Relaxed);
+    let last = common.last_frame.swap(now.0, Relaxed);
+    if last > 0 {
+        telemetry::frame_gap(common.id, now.since(Mono(last)));
+    }
     if !offered {
         return;
     }

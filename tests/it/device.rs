@@ -19,6 +19,8 @@ use yunti::{
     simulate::{Change, SimulateArgs, SimulatedDevice},
 };
 
+use crate::stall::Stall;
+
 const LEASE_MS: i64 = 1500;
 const LEASE: Duration = Duration::from_millis(LEASE_MS.cast_unsigned());
 
@@ -92,7 +94,7 @@ async fn a_duplicate_order_runs_once() {
 async fn an_order_that_waited_out_a_stalled_link_is_not_run() {
     let bench = Bench::start(1).await;
     let device = lift(&bench, Control::Controlled);
-    let stall = bench.stalling_proxy().await;
+    let stall = Stall::start(bench.address).await;
     let mut args = quick_lift(&bench);
     args.server = format!("ws://{}/", stall.address);
     let sim = SimulatedDevice::spawn(DeviceKind::Lift, args).expect("starts");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
+use crate::stall::Stall;
 use crate::world::{Process, World, ebike_clip, text, until};
 
 /// One lease, as `pipelines/elevator.toml` has it.
@@ -84,6 +85,46 @@ async fn a_frozen_camera_frees_the_lift_within_lease_and_watchdog() {
     .await;
     held.camera_server.signal(Signal::SIGCONT);
     held.world.phase(&held.camera, "live").await;
+}
+
+/// A link that says nothing for 30 s and then delivers everything: the stop that lay in it is worth nothing by then.
+#[tokio::test]
+async fn a_stop_that_waited_out_a_link_loss_of_thirty_seconds_is_not_run() {
+    let world = World::start("");
+    let clip = world.dir.path().join("ebike.mp4");
+    ebike_clip(&clip, |_| true);
+    let (_camera_server, uri) = world.rtsp(&clip, "127.0.0.1:0");
+    let link = Stall::start(world.base.trim_start_matches("http://").parse().expect("an address")).await;
+    let (lift_id, lift) = world.device_by(&format!("http://{}", link.address), "lift", Some("B")).await;
+    link.hold(true);
+    let lost = Instant::now();
+    let camera = world.camera(&uri, &[&lift_id], json!({})).await;
+    let alarm = world.alarm("alarm", |a| a["kind"] == "ebike_in_lift").await;
+    link.waiting().await;
+    // The camera is taken away, so that no new stop is ordered when the link is back.
+    let (status, _) = world.call("DELETE", &format!("/cameras/{camera}"), None).await;
+    assert_eq!(status, 204);
+    tokio::time::sleep_until((lost + Duration::from_secs(30)).into()).await;
+    let shown = world.get(&format!("/alarms/{}", text(&alarm["id"]))).await;
+    assert!(!["accepted", "holding"].contains(&text(&shown["lift"]).as_str()), "{shown}");
+    let trouble = world.alarm("the lift's own alarm", |a| a["kind"] == "device_trouble").await;
+    assert_eq!(trouble["device"], lift_id.as_str());
+
+    let mark = lift.mark();
+    link.hold(false);
+    world.online(&lift_id).await;
+    // It is back for good, and what had been in the network has arrived before: one more round proves it.
+    let (status, _) = world.call("POST", &format!("/alarms/{}/resolve", text(&alarm["id"])), Some(json!({}))).await;
+    assert_eq!(status, 200);
+    let (again, _voice) = world.device("voice", None).await;
+    world.online(&again).await;
+    world.online(&lift_id).await;
+    assert!(
+        !lift.states(0).contains(&"holding".to_owned()),
+        "{:?}, after the loss {:?}",
+        lift.states(0),
+        lift.states(mark)
+    );
 }
 
 #[tokio::test]

@@ -80,26 +80,50 @@ async fn a_broken_model_is_told_everywhere_and_the_server_lives() {
     assert_eq!(live.status(), 200);
 }
 
+/// How many pauses between two pictures of `camera` there were, and how many of them lasted at most `bound` seconds,
+/// which is one of the histogram's bounds.
+async fn gaps(world: &World, camera: &str, bound: &str) -> (u64, u64) {
+    let page = world.metrics().await;
+    let value = |start: String| {
+        let line = page.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_else(|| panic!("no {start}"));
+        line.trim().parse::<u64>().expect("a count")
+    };
+    (
+        value(format!("yunti_frame_gap_seconds_count{{camera=\"{camera}\"}}")),
+        value(format!("yunti_frame_gap_seconds_bucket{{camera=\"{camera}\",le=\"{bound}\"}}")),
+    )
+}
+
+/// No pause above 200 ms is what is promised; twice and a half of it is granted to a busy machine.
 #[tokio::test]
 async fn cameras_come_change_and_go_while_another_runs_on() {
     let world = World::start("");
     let clip = world.dir.path().join("ebike.mp4");
-    ebike_clip(&clip, |_| false);
+    crate::footage::clip(&clip, (640, 480), 25, 8.0, |_, _| ());
     let (_camera_server, uri) = world.rtsp(&clip, "127.0.0.1:0");
     let steady = world.camera(&uri, &[], json!({})).await;
     let counts = async || world.get(&format!("/cameras/{steady}")).await;
     let before = counts().await;
 
-    let other = world.camera(&uri, &[], json!({ "name": "other" })).await;
-    let (status, changed) = world
-        .call_if_match("PATCH", &format!("/cameras/{other}"), json!({ "zone": [[0.0, 0.0], [0.5, 0.0], [0.5, 1.0]] }))
-        .await;
-    assert_eq!(status, 200, "{changed}");
-    world.phase(&other, "live").await;
-    let (status, _) = world.call("DELETE", &format!("/cameras/{other}"), None).await;
-    assert_eq!(status, 204);
-    let (status, _) = world.call("GET", &format!("/cameras/{other}"), None).await;
-    assert_eq!(status, 404);
+    for _ in 0..4 {
+        let other = world.camera(&uri, &[], json!({ "name": "other" })).await;
+        for change in [
+            json!({ "zone": [[0.0, 0.0], [0.5, 0.0], [0.5, 1.0]] }),
+            json!({ "transport": "udp" }),
+            json!({ "enabled": false }),
+        ] {
+            let (status, changed) = world.call_if_match("PATCH", &format!("/cameras/{other}"), change).await;
+            assert_eq!(status, 200, "{changed}");
+        }
+        let (status, _) = world.call("DELETE", &format!("/cameras/{other}"), None).await;
+        assert_eq!(status, 204);
+        let (status, _) = world.call("GET", &format!("/cameras/{other}"), None).await;
+        assert_eq!(status, 404);
+    }
+    let (all, promised) = gaps(&world, &steady, "0.2").await;
+    let (_, granted) = gaps(&world, &steady, "0.5").await;
+    println!("{} of {all} pauses above 200 ms", all - promised);
+    assert!(granted + 1 >= all, "{} of {all} pauses above 500 ms", all - granted);
 
     let frames = |v: &Value| v["frames"]["analysed"].as_u64().expect("a count");
     until("more frames of the steady camera", async || (frames(&counts().await) > frames(&before) + 5).then_some(()))

@@ -257,6 +257,11 @@ impl World {
 
     /// Registers a device and starts its simulator; its id and its process.
     pub(crate) async fn device(&self, kind: &str, control: Option<&str>) -> (String, Process) {
+        self.device_by(&self.base, kind, control).await
+    }
+
+    /// The same, with the device connecting to `address` instead of the server itself.
+    pub(crate) async fn device_by(&self, address: &str, kind: &str, control: Option<&str>) -> (String, Process) {
         let mut body = json!({ "name": format!("{kind} 1"), "kind": kind });
         if let Some(control) = control {
             body["control"] = control.into();
@@ -264,14 +269,18 @@ impl World {
         let made = self.post("/devices", body).await;
         let (id, token) = (text(&made["id"]), text(&made["token"]));
         let state = self.dir.path().join(format!("{id}.state"));
-        let args =
-            ["simulate", kind, "--server", &self.base, "--token", &token, "--state-file", &state.to_string_lossy()];
+        let args = ["simulate", kind, "--server", address, "--token", &token, "--state-file", &state.to_string_lossy()];
         let process = Process::yunti(&format!("{kind}-{id}"), self.dir.path(), &args);
-        until(&format!("{kind} online"), async || {
-            (self.get(&format!("/devices/{id}")).await["online"] == true).then_some(())
+        self.online(&id).await;
+        (id, process)
+    }
+
+    /// Waits until the device is connected.
+    pub(crate) async fn online(&self, device: &str) {
+        until("device online", async || {
+            (self.get(&format!("/devices/{device}")).await["online"] == true).then_some(())
         })
         .await;
-        (id, process)
     }
 
     /// Serves `clip` as an RTSP camera in its own process; the process and its URI.

@@ -4,16 +4,12 @@ use std::{
     collections::HashMap,
     future::ready,
     net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{mpsc, watch},
     task::JoinSet,
@@ -212,65 +208,6 @@ impl Bench {
     pub(super) fn frames(&self) -> (Vec<String>, Vec<String>) {
         let known = self.known.lock().expect("known");
         (known.heard.clone(), known.said.clone())
-    }
-
-    /// A TCP relay to this server that can hold back what the server says.
-    pub(super) async fn stalling_proxy(&self) -> Stall {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-        let address = listener.local_addr().expect("an address");
-        let server = self.address;
-        let (hold, stalled) = watch::channel(false);
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let seen = waiting.clone();
-        self.tasks.lock().expect("tasks").spawn(async move {
-            let mut pumps = JoinSet::new();
-            while let Ok((device, _)) = listener.accept().await {
-                let upstream = TcpStream::connect(server).await.expect("the server is there");
-                let (mut from_device, mut to_device) = device.into_split();
-                let (mut from_server, mut to_server) = upstream.into_split();
-                pumps.spawn(async move {
-                    let _ = tokio::io::copy(&mut from_device, &mut to_server).await;
-                });
-                let (mut stalled, seen) = (stalled.clone(), seen.clone());
-                pumps.spawn(async move {
-                    let mut bytes = [0_u8; 4096];
-                    while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
-                        if *stalled.borrow_and_update() {
-                            seen.fetch_add(read, Ordering::SeqCst);
-                        }
-                        if stalled.wait_for(|stalled| !stalled).await.is_err() {
-                            return;
-                        }
-                        if to_device.write_all(&bytes[..read]).await.is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-        });
-        Stall { address, hold, waiting }
-    }
-}
-
-pub(super) struct Stall {
-    pub(super) address: SocketAddr,
-    hold: watch::Sender<bool>,
-    waiting: Arc<AtomicUsize>,
-}
-
-impl Stall {
-    pub(super) fn hold(&self, hold: bool) {
-        self.hold.send_replace(hold);
-    }
-
-    /// Waits until something was held back.
-    pub(super) async fn waiting(&self) {
-        let came = timeout(PATIENCE, async {
-            while self.waiting.load(Ordering::SeqCst) == 0 {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        });
-        came.await.expect("something is held back");
     }
 }
 
