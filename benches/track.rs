@@ -20,7 +20,8 @@ fn crowd(n: u64, count: u16) -> Detections {
         .filter(|i| !(n + u64::from(*i) * 5).is_multiple_of(17))
         .map(|i| {
             let (x, y) = (f32::from(i % 8) * 0.11, f32::from(i / 8) * 0.2);
-            let sway = ((n % 1000) as f32 * 0.15 + f32::from(i)).sin() * 0.01;
+            let phase = f32::from(u16::try_from(n % 1000).unwrap_or_default()) * 0.15;
+            let sway = (phase + f32::from(i)).sin() * 0.01;
             Detection {
                 label: names[usize::from(i % 3)].clone(),
                 score: 0.4 + f32::from(i % 5) * 0.1,

@@ -28,6 +28,7 @@ use crate::{
     command::token,
     config::Config,
     dashboard,
+    detect::Label,
     flow::{
         Engines, Flow, FlowParts, InferenceParts,
         engine::{PoolSettings, PoolState, PoolStatus},
@@ -270,7 +271,7 @@ fn models_report(models: Arc<ModelLibrary>, engines: Engines) -> Report {
                     Ok(manifest) => json!({
                         "description": manifest.description,
                         "licence": manifest.licence,
-                        "classes": manifest.classes.iter().map(|c| c.as_str()).collect::<Vec<_>>(),
+                        "classes": manifest.classes.iter().map(Label::as_str).collect::<Vec<_>>(),
                     }),
                     Err(error) => json!({ "refused": error.to_string() }),
                 };

@@ -178,7 +178,7 @@ impl AlarmBook {
         &mut self,
         alarm: AlarmId,
         act: Act,
-        by: String,
+        by: &str,
         note: Option<String>,
         now: Now,
     ) -> Result<Outcome, ActError> {
@@ -192,8 +192,13 @@ impl AlarmBook {
             return Err(ActError::Already { state: entry.alarm.state, by: entry.alarm.actor.clone() });
         }
         entry.alarm.state = state;
-        entry.alarm.actor = Some(by.clone());
-        entry.note_always(step, None, &note.as_ref().map_or_else(|| by.clone(), |note| format!("{by}: {note}")), now);
+        entry.alarm.actor = Some(by.to_owned());
+        entry.note_always(
+            step,
+            None,
+            &note.as_ref().map_or_else(|| by.to_owned(), |note| format!("{by}: {note}")),
+            now,
+        );
         entry.alarm.note = note.or(entry.alarm.note.take());
         let mut out = Gathered::default();
         out.change(alarm, Change::Updated, None);

@@ -138,18 +138,14 @@ impl LiftHold {
         }
         let free_at = now + expires_in + lease;
         self.releasing = false;
-        let first = match &mut self.run {
-            Some(run) => {
-                run.ordered = now;
-                run.free_at = run.free_at.max(free_at);
-                run.renewals += 1;
-                false
-            }
-            None => {
-                self.run = Some(Run { since: now, ordered: now, free_at, renewals: 0, sent: false });
-                true
-            }
-        };
+        let first = self.run.is_none();
+        if let Some(run) = &mut self.run {
+            run.ordered = now;
+            run.free_at = run.free_at.max(free_at);
+            run.renewals += 1;
+        } else {
+            self.run = Some(Run { since: now, ordered: now, free_at, renewals: 0, sent: false });
+        }
         // A try after a failure is not shown as progress before the lift has taken it.
         let first = first && !self.has_failed();
         if first {

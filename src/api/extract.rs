@@ -178,6 +178,7 @@ mod tests {
 
     #[derive(Debug, Deserialize, PartialEq)]
     #[serde(deny_unknown_fields)]
+    #[expect(clippy::option_option, reason = "left out and null differ in a PATCH")]
     struct Patch {
         #[serde(default, deserialize_with = "given")]
         site: Option<Option<String>>,

@@ -13,12 +13,12 @@ const POLICY: &str = "default-src 'self'; img-src 'self' blob:; connect-src 'sel
 /// `/`, `/live.js` and `/live.css`.
 pub fn router() -> Router {
     Router::new()
-        .route("/", get(|| page("text/html; charset=utf-8", include_str!("../../web/live/index.html"))))
-        .route("/live.js", get(|| page("text/javascript; charset=utf-8", include_str!("../../web/live/live.js"))))
-        .route("/live.css", get(|| page("text/css; charset=utf-8", include_str!("../../web/live/live.css"))))
+        .route("/", get(async || page("text/html; charset=utf-8", include_str!("../../web/live/index.html"))))
+        .route("/live.js", get(async || page("text/javascript; charset=utf-8", include_str!("../../web/live/live.js"))))
+        .route("/live.css", get(async || page("text/css; charset=utf-8", include_str!("../../web/live/live.css"))))
 }
 
-async fn page(kind: &'static str, text: &'static str) -> impl IntoResponse {
+fn page(kind: &'static str, text: &'static str) -> impl IntoResponse {
     let headers: [(HeaderName, &str); 5] = [
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, "no-cache"),

@@ -284,7 +284,7 @@ impl Desk {
 
     fn command(&mut self, command: Command, now: Now) {
         match command {
-            Command::Act { alarm, act, by, note, reply } => self.act(*alarm, act, by, note, reply, now),
+            Command::Act { alarm, act, by, note, reply } => self.act(*alarm, act, &by, note.as_deref(), reply, now),
             Command::Plan { camera, plan: Some(plan) } => {
                 self.plans.insert(camera, plan);
             }
@@ -331,8 +331,8 @@ impl Desk {
         &mut self,
         known: Alarm,
         act: Act,
-        by: String,
-        note: Option<String>,
+        by: &str,
+        note: Option<&str>,
         reply: oneshot::Sender<Result<Alarm, ControlError>>,
         now: Now,
     ) {
@@ -340,7 +340,7 @@ impl Desk {
         if self.alarms.alarm(alarm).is_none() {
             self.alarms.adopt(known, now);
         }
-        match self.alarms.act(alarm, act, by.clone(), note.clone(), now) {
+        match self.alarms.act(alarm, act, by, note.map(str::to_owned), now) {
             Err(refused) => {
                 // The caller may be gone; then nobody wants the answer.
                 let _ = reply.send(Err(refused.into()));
@@ -349,7 +349,7 @@ impl Desk {
                 info!(%alarm, ?act, by, "an operator's act");
                 let changed = outcome.changed.iter().find(|c| c.alarm.id == alarm).map(|c| c.alarm.clone());
                 self.apply(outcome, None, now);
-                self.backlog.push(news::act_audit(alarm, act, by, note.as_deref(), now));
+                self.backlog.push(news::act_audit(alarm, act, by.to_owned(), note, now));
                 if let Some(changed) = changed {
                     self.backlog.answer_when_kept(Settled { alarm: changed, reply });
                 } else {

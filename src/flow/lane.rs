@@ -247,7 +247,7 @@ impl Worker {
         }
         watched.last = Some(seq);
         let (now, scenes) = (clock::now(), self.scenes.clone());
-        self.attempt(camera, Some(frame), now, move |watched| {
+        self.attempt(camera, Some(&frame), now, move |watched| {
             let scene = watched.tracker.step(detections);
             watched.next_id = watched.tracker.next_id();
             let findings = watched.rule.step(&scene, now);
@@ -260,7 +260,7 @@ impl Worker {
     fn attempt(
         &mut self,
         camera: CameraId,
-        frame: Option<Frame>,
+        frame: Option<&Frame>,
         now: Now,
         step: impl FnOnce(&mut Watched) -> Vec<Finding>,
     ) -> Result<(), Closed> {
@@ -284,7 +284,7 @@ impl Worker {
             }
         };
         for finding in findings {
-            self.pass_on(finding, frame.as_ref(), now.mono)?;
+            self.pass_on(finding, frame, now.mono)?;
         }
         Ok(())
     }

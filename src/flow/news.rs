@@ -93,7 +93,7 @@ pub(super) fn device(status: &DeviceStatus, cause: &str, now: Now) -> NewEvent {
         data: json!({
             "online": status.online,
             "cause": cause,
-            "mode": status.mode.map(|m| m.wire()),
+            "mode": status.mode.map(Named::wire),
             "doors": status.doors,
             "floor": status.floor,
             "moving": status.moving,

@@ -242,11 +242,15 @@ impl TryFrom<ScheduleWire> for Schedule {
         for window in wire.windows {
             let interval = Interval::new(&window.from, &window.to)?;
             if window.days.is_empty() {
-                days.iter_mut().for_each(|day| day.push(interval));
+                for day in &mut days {
+                    day.push(interval);
+                }
             }
             for name in &window.days {
                 let at = Self::day(name)?;
-                days.get_mut(at).into_iter().for_each(|day| day.push(interval));
+                if let Some(day) = days.get_mut(at) {
+                    day.push(interval);
+                }
             }
         }
         Self::new(&wire.time_zone, days)

@@ -115,7 +115,7 @@ impl RuleSettings {
                 if let Some(both) = v.targets.iter().find(|target| v.rivals.contains(target)) {
                     return Err(SettingsError::OwnRival(both.clone()));
                 }
-                if !(Duration::from_millis(500)..=Duration::from_mins(1)).contains(&v.clear_after) {
+                if !(Duration::from_millis(500)..=Duration::from_secs(60)).contains(&v.clear_after) {
                     return Err(SettingsError::ClearAfter(v.clear_after));
                 }
             }

@@ -75,8 +75,7 @@ fn pair(rows: usize, columns: usize, gain: &dyn Fn(usize, usize) -> Option<f32>)
         }
     }
     let mut pairs = vec![None; rows];
-    for column in 1..=columns {
-        let row = row_of[column];
+    for (column, &row) in row_of.iter().enumerate().skip(1) {
         if row != 0 && cost(row - 1, column - 1) < 0.0 {
             pairs[row - 1] = Some(column - 1);
         }

@@ -36,8 +36,8 @@ impl Default for TrackerSettings {
         Self {
             high: 0.5,
             start: 0.3,
-            coast: Duration::from_millis(2000),
-            coast_new: Duration::from_millis(1000),
+            coast: Duration::from_secs(2),
+            coast_new: Duration::from_secs(1),
             memory: Duration::from_millis(500),
             most_tracks: 64,
             most_detections: 128,
@@ -165,7 +165,7 @@ impl Tracker {
             now.since(track.last_seen) <= life
         });
         for item in items.into_iter().flatten() {
-            self.begin(item, now);
+            self.begin(&item, now);
         }
     }
 
@@ -185,13 +185,13 @@ impl Tracker {
         });
         for (row, column) in pairs.into_iter().enumerate() {
             if let Some(item) = column.and_then(|column| items[columns[column]].take()) {
-                self.tracks[rows[row]].see(item, now, decay);
+                self.tracks[rows[row]].see(&item, now, decay);
             }
         }
     }
 
     /// A detection that no track took: another name of a track seen in this frame, or a new track.
-    fn begin(&mut self, item: Detection, now: Mono) {
+    fn begin(&mut self, item: &Detection, now: Mono) {
         if let Some(track) =
             self.tracks.iter_mut().find(|track| track.seen && track.motion.rect().iou(&item.rect) >= SAME_OBJECT)
         {
@@ -243,7 +243,7 @@ impl Followed {
         FOREIGN + (1.0 - FOREIGN) * known
     }
 
-    fn see(&mut self, item: Detection, now: Mono, decay: f32) {
+    fn see(&mut self, item: &Detection, now: Mono, decay: f32) {
         self.motion.update(&item.rect);
         self.seen = true;
         self.last_seen = now;

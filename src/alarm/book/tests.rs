@@ -169,7 +169,7 @@ impl Story {
             }
             Do::Act(act) => {
                 let alarm = self.alarm.as_ref().map(|alarm| alarm.id).unwrap();
-                let outcome = self.book.act(alarm, act, "li".to_owned(), None, self.now()).unwrap();
+                let outcome = self.book.act(alarm, act, "li", None, self.now()).unwrap();
                 self.take(outcome);
             }
             Do::Gone => self.step(Input::CameraGone { camera: CAM }),
@@ -342,7 +342,7 @@ fn acts_twice_and_on_nothing_are_refused() {
     story.play(Do::Confirm);
     let id = story.alarm.as_ref().unwrap().id;
     let now = story.now();
-    let mut act = |act, id| story.book.act(id, act, "li".to_owned(), Some("seen".to_owned()), now).map(|_| ());
+    let mut act = |act, id| story.book.act(id, act, "li", Some("seen".to_owned()), now).map(|_| ());
     let already = |state| Err(ActError::Already { state, by: Some("li".to_owned()) });
     assert_eq!(act(Act::Acknowledge, id), Ok(()));
     assert_eq!(act(Act::Acknowledge, id), already(AlarmState::Acknowledged));
@@ -575,7 +575,7 @@ fn a_device_in_trouble_raises_once_and_resolves_by_itself() {
     }
     assert_eq!(story.log, ["0 trouble raised"]);
     let id = *story.book.troubles.get(&LIGHT).unwrap();
-    let _ = story.book.act(id, Act::Acknowledge, "li".to_owned(), None, story.now()).unwrap();
+    let _ = story.book.act(id, Act::Acknowledge, "li", None, story.now()).unwrap();
     story.step(Input::DeviceTrouble { device: device(LIGHT), what: "offline".to_owned() });
     story.play(Do::Well(LIGHT));
     assert_eq!(story.log, ["0 trouble raised", "0 trouble cleared"]);
@@ -635,7 +635,7 @@ fn what_is_over_is_forgotten_in_the_end_and_can_be_taken_back() {
     }
     assert!(story.book.entries.len() <= IDLE_KEPT + 1);
     let now = story.now();
-    let acknowledge = |book: &mut AlarmBook| book.act(first.id, Act::Acknowledge, "li".to_owned(), None, now);
+    let acknowledge = |book: &mut AlarmBook| book.act(first.id, Act::Acknowledge, "li", None, now);
     assert_eq!(acknowledge(&mut story.book), Err(ActError::Unknown));
     story.book.adopt(first.clone(), now);
     let outcome = acknowledge(&mut story.book).unwrap();

@@ -182,7 +182,7 @@ async fn what_waits_together_is_one_transaction() {
     let folder = folder();
     let store = open(&folder);
     // The writer is held by a first job, in a group of its own, until two more wait.
-    let (go, held) = mpsc::channel::<()>();
+    let (go, held) = mpsc::sync_channel::<()>(1);
     let (started, running) = tokio::sync::oneshot::channel();
     let gate = {
         let store = store.clone();

@@ -146,7 +146,9 @@ impl World {
                 let Some((&(alarm, _), _)) = holder.filter(|_| self.releasing.contains(&lift)) else { return };
                 for ((_, held), spans) in &mut self.held {
                     if *held == lift {
-                        spans.iter_mut().for_each(|span| span.1 = span.1.min(now).max(span.0));
+                        for span in spans {
+                            span.1 = span.1.min(now).max(span.0);
+                        }
                     }
                 }
                 Input::Order(OrderNews {
@@ -159,13 +161,13 @@ impl World {
             }
             Event::Act(at, act) => {
                 let Some(alarm) = self.alarms.get(at).map(|alarm| alarm.id) else { return };
-                if let Ok(outcome) = self.book.act(alarm, act, "li".to_owned(), None, self.now) {
+                if let Ok(outcome) = self.book.act(alarm, act, "li", None, self.now) {
                     if act != Act::Acknowledge {
                         self.ended.insert(alarm);
                     }
                     self.check(&outcome);
                     if act != Act::Acknowledge {
-                        self.released_now(&outcome, &before, |(a, _)| *a == alarm);
+                        Self::released_now(&outcome, &before, |(a, _)| *a == alarm);
                     }
                 }
                 return;
@@ -181,7 +183,7 @@ impl World {
         if let Event::Mode(at, mode) = *event
             && mode != LiftMode::Normal
         {
-            self.released_now(&outcome, &before, |(_, lift)| *lift == DEVICES[at]);
+            Self::released_now(&outcome, &before, |(_, lift)| *lift == DEVICES[at]);
         }
         for (alarm, lift) in before {
             // The cap: a lift that was held through it was released in this very step.
@@ -217,7 +219,6 @@ impl World {
     }
 
     fn released_now(
-        &self,
         outcome: &Outcome,
         before: &[(AlarmId, DeviceId)],
         concerns: impl Fn(&(AlarmId, DeviceId)) -> bool,
