@@ -104,7 +104,7 @@ impl ModelArgs {
 
 #[derive(Subcommand)]
 enum Simulate {
-    /// Serve a clip in a loop as rtsp://ADDR/live, without re-encoding.
+    /// Serve a clip in a loop as `rtsp://ADDR/live`, without re-encoding.
     Camera {
         #[arg(long)]
         clip: PathBuf,
@@ -126,7 +126,7 @@ enum Simulate {
 
 #[derive(Args)]
 struct DeviceArgs {
-    /// The server, e.g. http://127.0.0.1:8080
+    /// The server, e.g. `http://127.0.0.1:8080`
     #[arg(long)]
     server: String,
     /// The device's token, as `POST /api/v1/devices` returned it.
