@@ -1,5 +1,10 @@
 //! Integration tests: real RTSP servers, real sockets, real processes, on loopback. One binary, so that it links once.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests wait and measure in real time, and take their filter from the environment"
+)]
+
 mod api;
 mod camera;
 mod command_detect;

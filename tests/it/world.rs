@@ -225,7 +225,7 @@ impl World {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// A change with the ETag that a GET of the same path gives.
+    /// A change with the `ETag` that a GET of the same path gives.
     pub(crate) async fn call_if_match(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let url = format!("{}/api/v1{path}", self.base);
         let shown = self.http.get(&url).bearer_auth(&self.token).send().await.expect("the server answers");

@@ -52,7 +52,7 @@ async fn a_camera_is_registered_changed_and_removed() {
     );
     assert_eq!((&changed["schedule"], &changed["has_credentials"]), (&new["schedule"], &json!(true)));
     let kept = server.store.camera(id.parse::<CameraId>().expect("an id")).await.expect("read").expect("there");
-    assert_eq!(kept.uri.password().map(|p| p.expose()), Some("s3cret"));
+    assert_eq!(kept.uri.password().map(yunti::base::Secret::expose), Some("s3cret"));
 
     let (status, _) = server.call(Method::DELETE, &location, None).await;
     assert_eq!(status, StatusCode::NO_CONTENT);
@@ -219,8 +219,8 @@ async fn tokens_are_made_used_and_revoked() {
     assert_eq!(open().await, 401);
     // One letter of the secret changed.
     let mut forged = server.admin.clone();
-    let last = forged.pop().expect("a letter");
-    forged.push(if last == 'A' { 'E' } else { 'A' });
+    let letter = forged.pop().expect("a letter");
+    forged.push(if letter == 'A' { 'E' } else { 'A' });
     let response = server.bare(Method::GET, "/api/v1/stats").bearer_auth(forged).send().await.expect("an answer");
     assert_eq!(response.status(), 401);
     assert!(response.headers()["www-authenticate"].to_str().expect("text").starts_with("Bearer"));
@@ -294,8 +294,8 @@ async fn the_server_tells_of_itself() {
     assert_eq!(server.get("/metrics").await, "yunti_frames_total 1\n");
     assert_eq!(server.bare(Method::GET, "/health/ready").send().await.expect("an answer").status(), 200);
     ready.store(false, Ordering::Relaxed);
-    let (status, detail) = problem(answer(server.bare(Method::GET, "/health/ready")).await);
-    assert_eq!((status, detail.as_str()), (503, "every engine is down"));
+    let (code, detail) = problem(answer(server.bare(Method::GET, "/health/ready")).await);
+    assert_eq!((code, detail.as_str()), (503, "every engine is down"));
     let page = server.bare(Method::GET, "/api/v1/docs").send().await.expect("an answer").text().await.expect("text");
     assert!(page.contains("/api/v1/alarms/{id}/false-alarm"));
 }
