@@ -1,7 +1,10 @@
-//! Who may do what: roles, permissions, tokens. Pure. Not here: where tokens are kept, HTTP, randomness.
+//! Who may do what, and where: roles, permissions, grants, tokens. Pure. Not here: where any of them is kept, HTTP,
+//! randomness.
 
+mod grant;
 mod token;
 
+pub use grant::{Grant, Grants, Sites};
 pub use token::{Bearer, DeviceKey, PersonKey, TokenError, TokenHash, secret_text};
 
 /// What a caller is; each role may do all that the ones before it may.
@@ -54,19 +57,22 @@ pub enum Permission {
     ManageDevices,
     /// Make, list and revoke API tokens.
     ManageTokens,
+    /// Add, change and remove people and what they are granted.
+    ManagePeople,
     /// Read who did what.
     ReadAudit,
 }
 
 impl Permission {
     /// All permissions.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Watch,
         Self::SeePictures,
         Self::ActOnAlarms,
         Self::ManageCameras,
         Self::ManageDevices,
         Self::ManageTokens,
+        Self::ManagePeople,
         Self::ReadAudit,
     ];
 
@@ -80,6 +86,7 @@ impl Permission {
             Self::ManageCameras => "manage_cameras",
             Self::ManageDevices => "manage_devices",
             Self::ManageTokens => "manage_tokens",
+            Self::ManagePeople => "manage_people",
             Self::ReadAudit => "read_audit",
         }
     }
@@ -91,8 +98,14 @@ impl Permission {
             Self::Watch | Self::SeePictures => Role::Viewer,
             Self::ActOnAlarms => Role::Operator,
             Self::ManageCameras | Self::ManageDevices => Role::Integrator,
-            Self::ManageTokens | Self::ReadAudit => Role::Admin,
+            Self::ManageTokens | Self::ManagePeople | Self::ReadAudit => Role::Admin,
         }
+    }
+
+    /// Whether it concerns the whole server, so that only a grant at every site gives it.
+    #[must_use]
+    pub const fn is_global(self) -> bool {
+        matches!(self, Self::ManageTokens | Self::ManagePeople | Self::ReadAudit)
     }
 }
 
@@ -100,13 +113,6 @@ impl Permission {
 #[must_use]
 pub fn allows(role: Role, permission: Permission) -> bool {
     role >= permission.least_role()
-}
-
-/// Whether `role` may be told of events of this kind. Kinds about tokens and the audit log are for administrators;
-/// everything else is what a viewer may read by REST as well.
-#[must_use]
-pub fn may_see_event(role: Role, kind: &str) -> bool {
-    !(kind.starts_with("token.") || kind.starts_with("audit.")) || allows(role, Permission::ReadAudit)
 }
 
 #[cfg(test)]
@@ -131,16 +137,5 @@ mod tests {
             assert_eq!(Role::of_name(role.name()), Some(role));
         }
         assert_eq!(Role::of_name("root"), None);
-    }
-
-    #[test]
-    fn only_an_administrator_sees_events_about_tokens() {
-        for (role, kind, seen) in [
-            (Role::Viewer, "alarm.raised", true),
-            (Role::Integrator, "token.created", false),
-            (Role::Admin, "token.created", true),
-        ] {
-            assert_eq!(may_see_event(role, kind), seen, "{role:?} {kind}");
-        }
     }
 }

@@ -17,8 +17,9 @@ use super::{
     time,
 };
 use crate::{
+    access::Sites,
     alarm::{Act, Alarm, AlarmState},
-    base::AlarmId,
+    base::{AlarmId, SiteId},
     media,
     store::{AlarmFilter, Named, OrderRecord},
 };
@@ -62,6 +63,8 @@ pub(super) struct AlarmWire {
     state: &'static str,
     camera: Option<String>,
     device: Option<String>,
+    /// Of its camera, or else its device, when it was raised.
+    site: Option<String>,
     /// What was seen.
     label: Option<String>,
     score: Option<f32>,
@@ -130,8 +133,8 @@ pub(super) struct NoteWire {
     note: Option<String>,
 }
 
-impl From<&Alarm> for AlarmWire {
-    fn from(alarm: &Alarm) -> Self {
+impl AlarmWire {
+    fn new(alarm: &Alarm, site: Option<&SiteId>) -> Self {
         let seen = alarm.sighting.as_ref();
         Self {
             id: alarm.id.to_string(),
@@ -139,6 +142,7 @@ impl From<&Alarm> for AlarmWire {
             state: alarm.state.wire(),
             camera: alarm.camera.map(|id| id.to_string()),
             device: alarm.device.map(|id| id.to_string()),
+            site: site.map(ToString::to_string),
             label: seen.map(|s| s.label.as_str().to_owned()),
             score: seen.map(|s| s.score),
             rect: seen.map(|s| [s.rect.x0, s.rect.y0, s.rect.x1, s.rect.y1]),
@@ -154,7 +158,7 @@ impl From<&Alarm> for AlarmWire {
 }
 
 impl DetailWire {
-    fn new(alarm: &Alarm, orders: Vec<OrderRecord>) -> Self {
+    fn new(alarm: &Alarm, site: Option<&SiteId>, orders: Vec<OrderRecord>) -> Self {
         let timeline = alarm.timeline.iter().map(|step| StepWire {
             at: time::text(step.at),
             name: step.name,
@@ -171,12 +175,13 @@ impl DetailWire {
             cause: order.cause,
             at: time::text(order.at),
         });
-        Self { alarm: alarm.into(), timeline: timeline.collect(), orders: orders.collect() }
+        Self { alarm: AlarmWire::new(alarm, site), timeline: timeline.collect(), orders: orders.collect() }
     }
 }
 
 impl ListQuery {
-    fn filter(&self) -> Result<AlarmFilter, Problem> {
+    /// What is asked for, of what lies at `sites`.
+    fn filter(&self, sites: Sites) -> Result<AlarmFilter, Problem> {
         let state = |name: &str| {
             AlarmState::of_wire(name.trim()).ok_or_else(|| {
                 Problem::malformed(format!(
@@ -197,6 +202,7 @@ impl ListQuery {
                 .as_deref()
                 .map(|text| time::parse(text).map_err(|e| Problem::malformed(format!("since: {e}"))))
                 .transpose()?,
+            sites,
         })
     }
 }
@@ -213,7 +219,7 @@ pub(super) fn page_limit(limit: Option<usize>) -> Result<usize, Problem> {
 #[utoipa::path(get, path = "/api/v1/alarms", tag = "alarms", params(ListQuery),
     responses((status = 200, description = "Alarms, newest first", body = PageWire)))]
 pub(super) async fn list(
-    _: Caller<Watch>,
+    caller: Caller<Watch>,
     State(state): State<ApiState>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<PageWire>, Problem> {
@@ -223,9 +229,9 @@ pub(super) async fn list(
         .as_deref()
         .map(|text| text.parse().map_err(|e| Problem::malformed(format!("cursor is {e}"))))
         .transpose()?;
-    let page = state.store.alarms(query.filter()?, cursor, limit).await?;
+    let page = state.store.alarms(query.filter(caller.sites())?, cursor, limit).await?;
     Ok(Json(PageWire {
-        items: page.items.iter().map(AlarmWire::from).collect(),
+        items: page.items.iter().map(|kept| AlarmWire::new(&kept.alarm, kept.site.as_ref())).collect(),
         next: page.next.map(|cursor| cursor.to_string()),
     }))
 }
@@ -233,13 +239,13 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/api/v1/alarms/{id}", tag = "alarms", params(("id" = String, Path)),
     responses((status = 200, description = "The alarm with its timeline and orders", body = DetailWire)))]
 pub(super) async fn one(
-    _: Caller<Watch>,
+    caller: Caller<Watch>,
     State(state): State<ApiState>,
     Id(id): Id<AlarmId>,
 ) -> Result<Json<DetailWire>, Problem> {
-    let alarm = state.store.alarm(id).await?.ok_or_else(|| Problem::not_found("no alarm has this id"))?;
+    let kept = caller.alarm(&state, id).await?;
     let orders = state.store.orders_of(id).await?;
-    Ok(Json(DetailWire::new(&alarm, orders)))
+    Ok(Json(DetailWire::new(&kept.alarm, kept.site.as_ref(), orders)))
 }
 
 #[utoipa::path(post, path = "/api/v1/alarms/{id}/acknowledge", tag = "alarms", params(("id" = String, Path)),
@@ -285,22 +291,24 @@ async fn act(
     act: Act,
     NoteWire { note }: NoteWire,
 ) -> Result<Json<DetailWire>, Problem> {
+    let site = caller.alarm(state, id).await?.site;
     let note = match note.as_deref().map(str::trim) {
         None | Some("") => None,
         Some(note) => Some(extract::text("note", &note.replace(['\r', '\n', '\t'], " "), NOTE_MOST)?),
     };
     let alarm = state.live.act(id, act, caller.who.name.clone(), note).await?;
     let orders = state.store.orders_of(id).await?;
-    Ok(Json(DetailWire::new(&alarm, orders)))
+    Ok(Json(DetailWire::new(&alarm, site.as_ref(), orders)))
 }
 
 #[utoipa::path(get, path = "/api/v1/alarms/{id}/snapshot", tag = "alarms", params(("id" = String, Path)),
     responses((status = 200, description = "The picture with boxes", content_type = "image/jpeg", body = Vec<u8>)))]
 pub(super) async fn snapshot(
-    _: Caller<SeePictures>,
+    caller: Caller<SeePictures>,
     State(state): State<ApiState>,
     Id(id): Id<AlarmId>,
 ) -> Result<Response, Problem> {
+    caller.alarm(&state, id).await?;
     match tokio::fs::read(media::alarm_picture(&state.media_dir, id)).await {
         Ok(bytes) => {
             let kind = [
@@ -309,12 +317,9 @@ pub(super) async fn snapshot(
             ];
             Ok((kind, bytes).into_response())
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match state.store.alarm(id).await? {
-            Some(_) => Err(Problem::not_found(
-                "this alarm has no picture (yet): one about a device has none; one about an e-bike has it within a second",
-            )),
-            None => Err(Problem::not_found("no alarm has this id")),
-        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Problem::not_found(
+            "this alarm has no picture (yet): one about a device has none; one about an e-bike has it within a second",
+        )),
         Err(error) => Err(Problem::internal(error)),
     }
 }

@@ -1,4 +1,7 @@
-//! Who calls, as proof: a handler that takes `Caller<ManageCameras>` runs only for someone who may manage cameras.
+//! Who calls, as proof: a handler that takes `Caller<ManageCameras>` runs only for someone who may manage cameras
+//! somewhere. Where, is asked of the caller again: by [`Caller::camera`], [`Caller::device`], [`Caller::alarm`] for a
+//! thing that is there (404 at a site where the caller sees nothing), by [`Caller::sites`] for a list, by
+//! [`Caller::may_put`] for a thing that comes, by [`Caller::everywhere`] for what concerns the whole server.
 //!
 //! A program sends `Authorization: Bearer yt_…`. A browser's WebSocket cannot set headers, so there the token may come as an
 //! offered subprotocol, `yunti.token.<token>`, beside `yunti.events.v1`. Not as `?token=`: addresses end up in the logs
@@ -13,9 +16,9 @@ use axum::{
 
 use super::{ApiState, problem::Problem};
 use crate::{
-    access::{DeviceKey, Permission, PersonKey, Role, allows},
-    base::{TokenId, Wall, clock},
-    store::{DeviceRecord, Write},
+    access::{DeviceKey, Grants, Permission, PersonKey, Sites},
+    base::{AlarmId, CameraId, DeviceId, SiteId, TokenId, Wall, clock},
+    store::{CameraRecord, DeviceRecord, KeptAlarm, Write},
 };
 
 const TOKEN_PROTOCOL: &str = "yunti.token.";
@@ -48,7 +51,23 @@ pub(super) struct Caller<N> {
 pub(super) struct Identity {
     pub(super) token: TokenId,
     pub(super) name: String,
-    pub(super) role: Role,
+    pub(super) grants: Grants,
+}
+
+impl Identity {
+    fn forbidden(&self, permission: Permission, place: &str) -> Problem {
+        let held: Vec<String> = self
+            .grants
+            .iter()
+            .map(|grant| match &grant.site {
+                None => grant.role.name().to_owned(),
+                Some(site) => format!("{} at {site}", grant.role.name()),
+            })
+            .collect();
+        let held = if held.is_empty() { "nothing".to_owned() } else { held.join(", ") };
+        let (name, role) = (permission.name(), permission.least_role().name());
+        Problem::forbidden(format!("`{name}` needs the role {role} or a higher one{place}; granted is: {held}"))
+    }
 }
 
 impl<N: Need> FromRequestParts<ApiState> for Caller<N> {
@@ -56,19 +75,71 @@ impl<N: Need> FromRequestParts<ApiState> for Caller<N> {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let who = identify(&parts.headers, state).await?;
-        if !allows(who.role, N::PERMISSION) {
-            return Err(Problem::forbidden(format!(
-                "this token is a {}'s; `{}` needs the role {} or a higher one",
-                who.role.name(),
-                N::PERMISSION.name(),
-                N::PERMISSION.least_role().name(),
-            )));
+        if !who.grants.somewhere(N::PERMISSION) {
+            let place = if N::PERMISSION.is_global() { " at every site" } else { "" };
+            return Err(who.forbidden(N::PERMISSION, place));
         }
         Ok(Self { who, need: PhantomData })
     }
 }
 
-impl<N> Caller<N> {
+impl<N: Need> Caller<N> {
+    /// Where the caller may do `N`: what a list is narrowed down to.
+    pub(super) fn sites(&self) -> Sites {
+        self.who.grants.sites(N::PERMISSION)
+    }
+
+    /// Goes on only for someone who may do `N` at every site.
+    pub(super) fn everywhere(&self) -> Result<(), Problem> {
+        if self.who.grants.everywhere(N::PERMISSION) {
+            Ok(())
+        } else {
+            Err(self.who.forbidden(N::PERMISSION, " at every site"))
+        }
+    }
+
+    /// Goes on only if the caller may do `N` to a thing that will lie at `site` (`None`: at none).
+    pub(super) fn may_put(&self, site: Option<&SiteId>) -> Result<(), Problem> {
+        if self.who.grants.allows(N::PERMISSION, site) {
+            return Ok(());
+        }
+        let place = site.map_or_else(|| " at every site (or name a `site`)".to_owned(), |site| format!(" at {site}"));
+        Err(self.who.forbidden(N::PERMISSION, &place))
+    }
+
+    /// Goes on only if the caller may do `N` to a thing that lies at `site`; where the caller sees nothing, the thing is
+    /// `unknown`.
+    pub(super) fn at(&self, site: Option<&SiteId>, unknown: fn() -> Problem) -> Result<(), Problem> {
+        if !self.who.grants.allows(Permission::Watch, site) {
+            return Err(unknown());
+        }
+        self.may_put(site)
+    }
+
+    /// The camera of this id, if the caller may do `N` to it.
+    pub(super) async fn camera(&self, state: &ApiState, id: CameraId) -> Result<CameraRecord, Problem> {
+        let unknown = || Problem::not_found("no camera has this id");
+        let camera = state.store.camera(id).await?.ok_or_else(unknown)?;
+        self.at(camera.site.as_ref(), unknown)?;
+        Ok(camera)
+    }
+
+    /// The device of this id, if the caller may do `N` to it.
+    pub(super) async fn device(&self, state: &ApiState, id: DeviceId) -> Result<DeviceRecord, Problem> {
+        let unknown = || Problem::not_found("no device has this id");
+        let device = state.store.device(id).await?.ok_or_else(unknown)?;
+        self.at(device.site.as_ref(), unknown)?;
+        Ok(device)
+    }
+
+    /// The alarm of this id with its site, if the caller may do `N` to it.
+    pub(super) async fn alarm(&self, state: &ApiState, id: AlarmId) -> Result<KeptAlarm, Problem> {
+        let unknown = || Problem::not_found("no alarm has this id");
+        let kept = state.store.kept_alarm(id).await?.ok_or_else(unknown)?;
+        self.at(kept.site.as_ref(), unknown)?;
+        Ok(kept)
+    }
+
     /// The audit line of what this caller does.
     pub(super) fn audit(&self, act: &str, subject: &impl ToString, detail: serde_json::Value) -> Write {
         Write::Audit {
@@ -89,13 +160,13 @@ async fn identify(headers: &HeaderMap, state: &ApiState) -> Result<Identity, Pro
         )
     })?;
     let key = PersonKey::parse(text).map_err(|e| Problem::unauthorised(e.to_string()))?;
-    let refused = || Problem::unauthorised("this token is not valid here: unknown, or revoked");
+    let refused = || Problem::unauthorised("this token is not valid here: unknown, expired, or revoked");
     let token = state.store.token(key.id).await?.ok_or_else(refused)?;
-    if !token.hash.matches(&key.secret) || token.revoked_at.is_some() {
+    if !token.hash.matches(&key.secret) || !token.is_valid(clock::wall()) {
         return Err(refused());
     }
     note_use(state, token.id, token.last_used);
-    Ok(Identity { token: token.id, name: token.name, role: token.role })
+    Ok(Identity { token: token.id, grants: token.grants(), name: token.name })
 }
 
 /// Which device connects.
@@ -112,12 +183,16 @@ pub(super) async fn identify_device(headers: &HeaderMap, state: &ApiState) -> Re
     if device.token.matches(&key.secret) { Ok(device) } else { Err(refused()) }
 }
 
-/// Whether the token that opened a long-lived socket is still good.
-pub(super) async fn still_valid(state: &ApiState, token: TokenId) -> bool {
-    match state.store.token(token).await {
-        Ok(kept) => kept.is_some_and(|kept| kept.revoked_at.is_none()),
+/// Who opened a long-lived socket, as of now; `None` when that may not go on. To be asked at each ping and whenever
+/// [`ApiState::access_changed`] says so.
+pub(super) async fn still_valid(state: &ApiState, who: &Identity) -> Option<Identity> {
+    match state.store.token(who.token).await {
+        Ok(kept) => {
+            let kept = kept.filter(|token| token.is_valid(clock::wall()))?;
+            Some(Identity { grants: kept.grants(), ..who.clone() })
+        }
         // A store that cannot answer for the moment is no reason to throw out every watcher.
-        Err(_) => true,
+        Err(_) => Some(who.clone()),
     }
 }
 

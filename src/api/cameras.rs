@@ -18,10 +18,10 @@ use super::{
     extract::{self, Body, Id, IfMatch, given},
     problem::Problem,
     schedule::ScheduleWire,
-    time,
+    sites, time,
 };
 use crate::{
-    base::{CameraId, DeviceId, NormPoint, Polygon, clock},
+    base::{CameraId, DeviceId, NormPoint, Polygon, SiteId, clock},
     camera::{CameraUri, Transport},
     flow::{
         control::{CameraStatus, ControlError},
@@ -43,6 +43,7 @@ pub(super) struct NewCameraWire {
     uri: String,
     /// `elevator`, `gate` or another of `GET /api/v1/pipelines`.
     pipeline: String,
+    /// The slug of its site; a new one makes the site.
     site: Option<String>,
     /// `tcp` (the default) or `udp`.
     transport: Option<String>,
@@ -248,7 +249,7 @@ impl CameraWire {
             uri: camera.uri.shown(),
             has_credentials: camera.uri.user().is_some() || camera.uri.password().is_some(),
             pipeline: camera.pipeline.clone(),
-            site: camera.site.clone(),
+            site: camera.site.as_ref().map(ToString::to_string),
             transport: camera.transport.wire(),
             zone: camera.zone.as_ref().map(|zone| zone.points().iter().map(|p| [p.x, p.y]).collect()),
             devices: camera.devices.iter().map(ToString::to_string).collect(),
@@ -300,7 +301,15 @@ impl ApiState {
         Err(Problem::invalid("decode", "no decode chain of this name: see GET /api/v1/system, or leave it out"))
     }
 
-    async fn device_list(&self, texts: Vec<String>) -> Result<Vec<DeviceId>, Problem> {
+    /// Devices that the caller may hang on a camera: those at the sites whose cameras the caller manages, and those that
+    /// hang on it `already`.
+    async fn device_list(
+        &self,
+        caller: &Caller<ManageCameras>,
+        texts: Vec<String>,
+        already: &[DeviceId],
+    ) -> Result<Vec<DeviceId>, Problem> {
+        let sites = caller.sites();
         if texts.len() > DEVICES_MOST {
             return Err(Problem::invalid("devices", format!("at most {DEVICES_MOST}")));
         }
@@ -311,7 +320,8 @@ impl ApiState {
             if !seen.insert(id) {
                 return Err(Problem::invalid("devices", format!("{id} is named twice")));
             }
-            if self.store.device(id).await?.is_none() {
+            let device = self.store.device(id).await?;
+            if !device.is_some_and(|device| already.contains(&id) || sites.contains(device.site.as_ref())) {
                 return Err(Problem::invalid("devices", format!("no device has the id {id}: register it first")));
             }
             ids.push(id);
@@ -337,17 +347,19 @@ fn told(kind: &'static str, camera: &CameraRecord) -> Write {
         camera: Some(camera.id),
         device: None,
         alarm: None,
-        data: json!({ "name": camera.name, "site": camera.site }),
+        data: json!({ "name": camera.name }),
     })
 }
 
 /// What the audit log keeps of a registration: no credentials.
 fn audited(camera: &CameraRecord) -> Value {
-    json!({ "name": camera.name, "uri": camera.uri.shown(), "pipeline": camera.pipeline, "enabled": camera.enabled })
-}
-
-fn unknown() -> Problem {
-    Problem::not_found("no camera has this id")
+    json!({
+        "name": camera.name,
+        "uri": camera.uri.shown(),
+        "pipeline": camera.pipeline,
+        "site": camera.site.as_ref().map(SiteId::as_str),
+        "enabled": camera.enabled,
+    })
 }
 
 #[utoipa::path(post, path = "/api/v1/cameras", tag = "cameras", request_body = NewCameraWire,
@@ -358,15 +370,17 @@ pub(super) async fn create(
     Body(new): Body<NewCameraWire>,
 ) -> Result<Response, Problem> {
     let at = clock::wall();
+    let site = new.site.as_deref().map(sites::slug).transpose()?;
+    caller.may_put(site.as_ref())?;
     let camera = CameraRecord {
         id: CameraId::fresh(),
         name: extract::text("name", &new.name, 100)?,
         uri: uri(&new.uri)?,
         pipeline: new.pipeline,
-        site: new.site.map(|site| extract::text("site", &site, 100)).transpose()?,
+        site,
         transport: new.transport.as_deref().map_or(Ok(Transport::default()), transport)?,
         zone: new.zone.map(zone).transpose()?,
-        devices: state.device_list(new.devices.unwrap_or_default()).await?,
+        devices: state.device_list(&caller, new.devices.unwrap_or_default(), &[]).await?,
         schedule: new.schedule.map(|schedule| schedule.checked()).transpose()?,
         overrides: new.overrides.map(|o| o.parse()).transpose()?.unwrap_or_default(),
         decode: new.decode.as_deref().map(|name| state.decode_chain(name)).transpose()?,
@@ -390,20 +404,21 @@ pub(super) async fn create(
 }
 
 #[utoipa::path(get, path = "/api/v1/cameras", tag = "cameras",
-    responses((status = 200, description = "Every camera, oldest first", body = ListWire)))]
-pub(super) async fn list(_: Caller<Watch>, State(state): State<ApiState>) -> Result<Json<ListWire>, Problem> {
-    let cameras = state.store.cameras().await?;
-    Ok(Json(ListWire { items: cameras.iter().map(|camera| state.camera_wire(camera)).collect() }))
+    responses((status = 200, description = "Every camera at the caller's sites, oldest first", body = ListWire)))]
+pub(super) async fn list(caller: Caller<Watch>, State(state): State<ApiState>) -> Result<Json<ListWire>, Problem> {
+    let (cameras, sites) = (state.store.cameras().await?, caller.sites());
+    let seen = cameras.iter().filter(|camera| sites.contains(camera.site.as_ref()));
+    Ok(Json(ListWire { items: seen.map(|camera| state.camera_wire(camera)).collect() }))
 }
 
 #[utoipa::path(get, path = "/api/v1/cameras/{id}", tag = "cameras", params(("id" = String, Path)),
     responses((status = 200, description = "The camera; its ETag is for If-Match", body = CameraWire)))]
 pub(super) async fn one(
-    _: Caller<Watch>,
+    caller: Caller<Watch>,
     State(state): State<ApiState>,
     Id(id): Id<CameraId>,
 ) -> Result<Response, Problem> {
-    let camera = state.store.camera(id).await?.ok_or_else(unknown)?;
+    let camera = caller.camera(&state, id).await?;
     Ok(state.camera_answer(StatusCode::OK, &camera))
 }
 
@@ -418,9 +433,9 @@ pub(super) async fn change(
     seen: IfMatch,
     Body(change): Body<CameraChangeWire>,
 ) -> Result<Response, Problem> {
-    let before = state.store.camera(id).await?.ok_or_else(unknown)?;
+    let before = caller.camera(&state, id).await?;
     seen.check(before.version)?;
-    let after = state.changed(before.clone(), change).await?;
+    let after = state.changed(&caller, before.clone(), change).await?;
     let also = vec![caller.audit("camera.change", &id, audited(&after)), told("camera.changed", &after)];
     let kept = state.store.update_camera(after, also).await.map_err(|error| conflict(error, &seen))?;
     if let Err(error) = state.live.camera_changed(id).await {
@@ -442,7 +457,7 @@ pub(super) async fn remove(
     Id(id): Id<CameraId>,
     IfMatch(version): IfMatch,
 ) -> Result<StatusCode, Problem> {
-    let camera = state.store.camera(id).await?.ok_or_else(unknown)?;
+    let camera = caller.camera(&state, id).await?;
     let also = vec![caller.audit("camera.remove", &id, audited(&camera)), told("camera.removed", &camera)];
     state.store.delete_camera(id, version, also).await?;
     state.live.camera_changed(id).await?;
@@ -451,7 +466,12 @@ pub(super) async fn remove(
 
 impl ApiState {
     /// `camera` with the changes that were asked for, each checked.
-    async fn changed(&self, mut camera: CameraRecord, change: CameraChangeWire) -> Result<CameraRecord, Problem> {
+    async fn changed(
+        &self,
+        caller: &Caller<ManageCameras>,
+        mut camera: CameraRecord,
+        change: CameraChangeWire,
+    ) -> Result<CameraRecord, Problem> {
         if let Some(name) = change.name {
             camera.name = extract::text("name", &name, 100)?;
         }
@@ -462,7 +482,8 @@ impl ApiState {
             camera.pipeline = name;
         }
         if let Some(site) = change.site {
-            camera.site = site.map(|site| extract::text("site", &site, 100)).transpose()?;
+            camera.site = site.as_deref().map(sites::slug).transpose()?;
+            caller.may_put(camera.site.as_ref())?;
         }
         if let Some(text) = change.transport {
             camera.transport = transport(&text)?;
@@ -471,7 +492,7 @@ impl ApiState {
             camera.zone = points.map(zone).transpose()?;
         }
         if let Some(devices) = change.devices {
-            camera.devices = self.device_list(devices).await?;
+            camera.devices = self.device_list(caller, devices, &camera.devices).await?;
         }
         if let Some(schedule) = change.schedule {
             camera.schedule = schedule.map(|schedule| schedule.checked()).transpose()?;

@@ -16,12 +16,12 @@ use super::{
     cameras::conflict,
     extract::{self, Body, Id, IfMatch, given},
     problem::Problem,
-    time,
+    sites, time,
     tokens::random,
 };
 use crate::{
     access::{DeviceKey, TokenHash},
-    base::{DeviceId, clock},
+    base::{DeviceId, SiteId, clock},
     device::{Control, DeviceKind},
     flow::control::DeviceStatus,
     store::{DeviceRecord, Named, NewEvent, Write},
@@ -39,6 +39,7 @@ pub(super) struct NewDeviceWire {
     /// Lifts only. `A` (the default): alarms only, never stopped. `B`: may be asked to stay at a landing, installed with
     /// the lift maintainer's consent.
     control: Option<String>,
+    /// The slug of its site; a new one makes the site.
     site: Option<String>,
 }
 
@@ -115,7 +116,7 @@ impl DeviceWire {
             name: device.name.clone(),
             kind: device.kind.wire(),
             control: (device.kind == DeviceKind::Lift).then(|| device.control.wire()),
-            site: device.site.clone(),
+            site: device.site.as_ref().map(ToString::to_string),
             version: device.version,
             created_at: time::text(device.created_at),
             updated_at: time::text(device.updated_at),
@@ -163,16 +164,17 @@ fn told(kind: &'static str, device: &DeviceRecord) -> Write {
         camera: None,
         device: Some(device.id),
         alarm: None,
-        data: json!({ "name": device.name, "site": device.site }),
+        data: json!({ "name": device.name }),
     })
 }
 
 fn audited(device: &DeviceRecord) -> Value {
-    json!({ "name": device.name, "kind": device.kind.wire(), "control": device.control.wire(), "site": device.site })
-}
-
-fn unknown() -> Problem {
-    Problem::not_found("no device has this id")
+    json!({
+        "name": device.name,
+        "kind": device.kind.wire(),
+        "control": device.control.wire(),
+        "site": device.site.as_ref().map(SiteId::as_str),
+    })
 }
 
 impl ApiState {
@@ -192,13 +194,15 @@ pub(super) async fn create(
     let at = clock::wall();
     let kind =
         DeviceKind::of_wire(&new.kind).ok_or_else(|| Problem::invalid("kind", "one of lift, voice, light, gate"))?;
+    let site = new.site.as_deref().map(sites::slug).transpose()?;
+    caller.may_put(site.as_ref())?;
     let key = DeviceKey::new(DeviceId::fresh(), &random()?);
     let device = DeviceRecord {
         id: key.id,
         name: extract::text("name", &new.name, 100)?,
         kind,
         control: control(kind, new.control.as_deref())?,
-        site: new.site.map(|site| extract::text("site", &site, 100)).transpose()?,
+        site,
         token: TokenHash::of(&key.secret),
         version: 1,
         created_at: at,
@@ -219,21 +223,22 @@ pub(super) async fn create(
 }
 
 #[utoipa::path(get, path = "/api/v1/devices", tag = "devices",
-    responses((status = 200, description = "Every device, oldest first", body = ListWire)))]
-pub(super) async fn list(_: Caller<Watch>, State(state): State<ApiState>) -> Result<Json<ListWire>, Problem> {
-    let devices = state.store.devices().await?;
-    let items = devices.iter().map(|device| DeviceWire::new(device, state.live.device(device.id)));
+    responses((status = 200, description = "Every device at the caller's sites, oldest first", body = ListWire)))]
+pub(super) async fn list(caller: Caller<Watch>, State(state): State<ApiState>) -> Result<Json<ListWire>, Problem> {
+    let (devices, sites) = (state.store.devices().await?, caller.sites());
+    let seen = devices.iter().filter(|device| sites.contains(device.site.as_ref()));
+    let items = seen.map(|device| DeviceWire::new(device, state.live.device(device.id)));
     Ok(Json(ListWire { items: items.collect() }))
 }
 
 #[utoipa::path(get, path = "/api/v1/devices/{id}", tag = "devices", params(("id" = String, Path)),
     responses((status = 200, description = "The device; its ETag is for If-Match", body = DeviceWire)))]
 pub(super) async fn one(
-    _: Caller<Watch>,
+    caller: Caller<Watch>,
     State(state): State<ApiState>,
     Id(id): Id<DeviceId>,
 ) -> Result<Response, Problem> {
-    let device = state.store.device(id).await?.ok_or_else(unknown)?;
+    let device = caller.device(&state, id).await?;
     Ok(state.device_answer(&device))
 }
 
@@ -248,7 +253,7 @@ pub(super) async fn change(
     seen: IfMatch,
     Body(change): Body<DeviceChangeWire>,
 ) -> Result<Response, Problem> {
-    let mut device = state.store.device(id).await?.ok_or_else(unknown)?;
+    let mut device = caller.device(&state, id).await?;
     seen.check(device.version)?;
     if let Some(name) = change.name {
         device.name = extract::text("name", &name, 100)?;
@@ -257,7 +262,8 @@ pub(super) async fn change(
         device.control = control(device.kind, Some(&text))?;
     }
     if let Some(site) = change.site {
-        device.site = site.map(|site| extract::text("site", &site, 100)).transpose()?;
+        device.site = site.as_deref().map(sites::slug).transpose()?;
+        caller.may_put(device.site.as_ref())?;
     }
     device.updated_at = clock::wall();
     let also = vec![caller.audit("device.change", &id, audited(&device)), told("device.changed", &device)];
@@ -275,7 +281,7 @@ pub(super) async fn remove(
     Id(id): Id<DeviceId>,
     IfMatch(version): IfMatch,
 ) -> Result<StatusCode, Problem> {
-    let device = state.store.device(id).await?.ok_or_else(unknown)?;
+    let device = caller.device(&state, id).await?;
     let cameras = state.store.cameras().await?;
     let also = vec![caller.audit("device.remove", &id, audited(&device)), told("device.removed", &device)];
     state.store.delete_device(id, version, also).await?;
@@ -293,7 +299,7 @@ pub(super) async fn rotate(
     State(state): State<ApiState>,
     Id(id): Id<DeviceId>,
 ) -> Result<Json<TokenWire>, Problem> {
-    let mut device = state.store.device(id).await?.ok_or_else(unknown)?;
+    let mut device = caller.device(&state, id).await?;
     let key = DeviceKey::new(id, &random()?);
     device.token = TokenHash::of(&key.secret);
     device.updated_at = clock::wall();

@@ -1,5 +1,7 @@
 //! The event socket: each watcher has its own cursor over the store and is woken when there is more. A slow one costs
-//! nobody anything; in the end it is cut off.
+//! nobody anything; in the end it is cut off. What a watcher may not see is left out, not told.
+
+use std::convert::Infallible;
 
 use axum::{
     extract::{
@@ -11,7 +13,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::{
-    sync::OwnedSemaphorePermit,
+    sync::{OwnedSemaphorePermit, watch},
     time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
 use utoipa::IntoParams;
@@ -23,7 +25,7 @@ use super::{
     problem::Problem,
     time,
 };
-use crate::{access::may_see_event, store::Event};
+use crate::store::Event;
 
 /// The subprotocol; a browser offers it beside `yunti.token.<token>`.
 const PROTOCOL: &str = "yunti.events.v1";
@@ -44,7 +46,7 @@ pub(super) struct Since {
 }
 
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(Since),
-    responses((status = 101, description = "A WebSocket; each text message is one event: {seq, at, kind, camera?, device?, alarm?, …}")))]
+    responses((status = 101, description = "A WebSocket; each text message is one event: {seq, at, kind, camera?, device?, alarm?, site?, …}")))]
 pub(super) async fn watch(
     caller: Caller<Watch>,
     State(state): State<ApiState>,
@@ -59,7 +61,8 @@ pub(super) async fn watch(
     };
     let cursor = since.unwrap_or_else(|| *state.store.last_seq().borrow());
     let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MESSAGE_MOST).max_frame_size(MESSAGE_MOST);
-    Ok(upgrade.on_upgrade(move |socket| serve(Watcher { socket, state, who: caller.who, cursor, place })))
+    let access = state.access_changed();
+    Ok(upgrade.on_upgrade(move |socket| serve(Watcher { socket, state, who: caller.who, cursor, place, access })))
 }
 
 struct Watcher {
@@ -70,6 +73,7 @@ struct Watcher {
     cursor: u64,
     #[expect(dead_code, reason = "held while the watcher is connected")]
     place: OwnedSemaphorePermit,
+    access: watch::Receiver<()>,
 }
 
 /// Why a watcher's connection ends.
@@ -86,14 +90,14 @@ enum End {
 }
 
 async fn serve(mut watcher: Watcher) {
-    let end = watcher.run().await;
+    let Err(end) = watcher.run().await;
     let (code, reason) = match end {
         End::Gone | End::Silent => return,
         End::Slow => {
             tracing::info!(token = %watcher.who.token, cursor = watcher.cursor, "cut off a slow watcher of events");
             (close_code::AGAIN, "too slow: connect again with since")
         }
-        End::Revoked => (close_code::POLICY, "the token was revoked"),
+        End::Revoked => (close_code::POLICY, "no longer allowed: log in again, or use another token"),
         End::StoreFailed => (close_code::ERROR, "the events cannot be read: connect again with since"),
         End::Closing => (close_code::AWAY, "the server is shutting down: connect again with since"),
     };
@@ -103,7 +107,8 @@ async fn serve(mut watcher: Watcher) {
 }
 
 impl Watcher {
-    async fn run(&mut self) -> End {
+    /// Runs until the connection must end.
+    async fn run(&mut self) -> Result<Infallible, End> {
         let mut wake = self.state.store.last_seq();
         let ping = self.state.sockets.ping;
         let mut pings = interval_at(Instant::now() + ping, ping);
@@ -112,30 +117,31 @@ impl Watcher {
         let closing = self.state.closing.clone();
         loop {
             wake.borrow_and_update();
-            if let Err(end) = self.catch_up().await {
-                return end;
-            }
+            self.catch_up().await?;
             tokio::select! {
-                () = closing.cancelled() => return End::Closing,
-                more = wake.changed() => if more.is_err() { return End::Closing },
+                _ = self.access.changed() => self.look_again().await?,
+                () = closing.cancelled() => return Err(End::Closing),
+                more = wake.changed() => if more.is_err() { return Err(End::Closing) },
                 said = self.socket.recv() => match said {
-                    None | Some(Err(_) | Ok(Message::Close(_))) => return End::Gone,
+                    None | Some(Err(_) | Ok(Message::Close(_))) => return Err(End::Gone),
                     Some(Ok(_)) => unanswered = 0,
                 },
                 _ = pings.tick() => {
                     unanswered += 1;
                     if unanswered > 3 {
-                        return End::Silent;
+                        return Err(End::Silent);
                     }
-                    if !still_valid(&self.state, self.who.token).await {
-                        return End::Revoked;
-                    }
-                    if let Err(end) = self.send(Message::Ping(axum::body::Bytes::new())).await {
-                        return end;
-                    }
+                    self.look_again().await?;
+                    self.send(Message::Ping(axum::body::Bytes::new())).await?;
                 }
             }
         }
+    }
+
+    /// Goes on with what the watcher may see by now, or not at all.
+    async fn look_again(&mut self) -> Result<(), End> {
+        self.who = still_valid(&self.state, &self.who).await.ok_or(End::Revoked)?;
+        Ok(())
     }
 
     /// Sends everything between the cursor and now.
@@ -151,12 +157,16 @@ impl Watcher {
             if self.state.closing.is_cancelled() {
                 return Err(End::Closing);
             }
+            if self.access.has_changed().unwrap_or(false) {
+                self.access.borrow_and_update();
+                self.look_again().await?;
+            }
             if let Some(gap) = page.gap {
                 self.text(&json!({ "kind": "gap", "from": gap.from, "to": gap.to })).await?;
                 self.cursor = gap.to;
             }
             for event in page.events {
-                if may_see_event(self.who.role, &event.kind) {
+                if self.who.grants.may_see_event(&event.kind, event.site.as_ref()) {
                     self.text(&wire(&event)).await?;
                 }
                 self.cursor = event.seq;
@@ -191,6 +201,7 @@ fn wire(event: &Event) -> Value {
         ("camera", event.camera.map(|id| id.to_string())),
         ("device", event.device.map(|id| id.to_string())),
         ("alarm", event.alarm.map(|id| id.to_string())),
+        ("site", event.site.as_ref().map(ToString::to_string)),
     ];
     for (name, id) in ids {
         if let Some(id) = id {
@@ -216,6 +227,7 @@ mod tests {
             device: None,
             alarm: Some(alarm),
             data: json!({ "seq": 1, "state": "raised" }),
+            site: None,
         };
         let expected = json!({
             "seq": 7, "at": "1970-01-01T00:00:00.000Z", "kind": "alarm.raised", "alarm": alarm.to_string(), "state": "raised",

@@ -14,6 +14,7 @@ mod openapi;
 mod probe;
 mod problem;
 mod schedule;
+mod sites;
 mod system;
 mod time;
 mod tokens;
@@ -23,7 +24,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
@@ -72,6 +73,8 @@ pub struct ApiState {
     pub closing: CancellationToken,
     watchers: Arc<Semaphore>,
     probes: Arc<Semaphore>,
+    /// Changes when a token, a person or a session was changed: open sockets look again at who they serve.
+    access: Arc<watch::Sender<()>>,
 }
 
 /// Limits of event sockets.
@@ -115,7 +118,18 @@ impl ApiState {
             closing: CancellationToken::new(),
             watchers: Arc::new(Semaphore::new(WATCHERS)),
             probes: Arc::new(Semaphore::new(probe::AT_ONCE)),
+            access: Arc::new(watch::channel(()).0),
         }
+    }
+
+    /// Wakes when what somebody may do has changed: a long-lived socket then asks `still_valid`.
+    fn access_changed(&self) -> watch::Receiver<()> {
+        self.access.subscribe()
+    }
+
+    /// Tells open sockets that what somebody may do has changed.
+    fn tell_access_changed(&self) {
+        self.access.send_replace(());
     }
 }
 

@@ -18,7 +18,8 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    ApiState, alarms, audit, cameras, device_socket, devices, events, probe, problem::ProblemBody, system, tokens,
+    ApiState, alarms, audit, cameras, device_socket, devices, events, probe, problem::ProblemBody, sites, system,
+    tokens,
 };
 
 #[derive(OpenApi)]
@@ -51,6 +52,8 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(events::watch))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(sites::list, sites::create))
+        .routes(routes!(sites::change, sites::remove))
         .routes(routes!(audit::list))
         .routes(routes!(system::pipelines))
         .routes(routes!(system::models))

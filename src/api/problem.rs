@@ -187,6 +187,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Missing => Self::not_found("nothing is kept under this id"),
             StoreError::Conflict { current } => Self::changed_meanwhile(current),
+            StoreError::InUse(_) | StoreError::Exists => Self::conflict(error.to_string()),
             StoreError::Closed => {
                 Self { cause: Some(error.to_string()), ..Self::unavailable("the server is shutting down") }
             }

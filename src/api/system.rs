@@ -109,13 +109,14 @@ pub(super) async fn system(_: Caller<Watch>, State(state): State<ApiState>) -> J
 }
 
 #[utoipa::path(get, path = "/api/v1/stats", tag = "system",
-    responses((status = 200, description = "Counts of the moment", body = StatsWire)))]
-pub(super) async fn stats(_: Caller<Watch>, State(state): State<ApiState>) -> Result<Json<StatsWire>, Problem> {
+    responses((status = 200, description = "Counts of the moment, of what lies at the caller's sites", body = StatsWire)))]
+pub(super) async fn stats(caller: Caller<Watch>, State(state): State<ApiState>) -> Result<Json<StatsWire>, Problem> {
+    let sites = caller.sites();
     let last_seq = *state.store.last_seq().borrow();
     let mut counts = StatsWire {
         last_seq,
         epoch: state.store.epoch().0,
-        open_alarms: state.store.open_alarms().await?.len(),
+        open_alarms: state.store.count_open_alarms(sites.clone()).await?,
         cameras: Phase::NAMES.into_iter().map(|name| (name, 0)).collect(),
         devices_online: 0,
         devices_offline: 0,
@@ -124,7 +125,7 @@ pub(super) async fn stats(_: Caller<Watch>, State(state): State<ApiState>) -> Re
         frames_displaced: 0,
         frames_expired: 0,
     };
-    for camera in state.store.cameras().await? {
+    for camera in state.store.cameras().await?.into_iter().filter(|camera| sites.contains(camera.site.as_ref())) {
         let status = state.live.camera(camera.id);
         let waiting = if camera.enabled { Phase::Connecting } else { Phase::Disabled };
         let phase = status.as_ref().map_or(waiting, |status| status.phase.phase);
@@ -136,7 +137,7 @@ pub(super) async fn stats(_: Caller<Watch>, State(state): State<ApiState>) -> Re
             counts.frames_expired += status.frames.expired;
         }
     }
-    for device in state.store.devices().await? {
+    for device in state.store.devices().await?.into_iter().filter(|device| sites.contains(device.site.as_ref())) {
         if state.live.device(device.id).is_some_and(|status| status.online) {
             counts.devices_online += 1;
         } else {
@@ -160,9 +161,14 @@ pub(super) async fn models(_: Caller<Watch>, State(state): State<ApiState>) -> J
 }
 
 #[utoipa::path(get, path = "/metrics", tag = "system",
-    responses((status = 200, description = "Prometheus' text form", content_type = "text/plain", body = String)))]
-pub(super) async fn metrics(_: Caller<Watch>, State(state): State<ApiState>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (state.metrics)())
+    responses((status = 200, description = "Prometheus' text form; for a viewer of every site", content_type = "text/plain", body = String)))]
+pub(super) async fn metrics(
+    caller: Caller<Watch>,
+    State(state): State<ApiState>,
+) -> Result<impl IntoResponse, Problem> {
+    // The page names every camera and device.
+    caller.everywhere()?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (state.metrics)()))
 }
 
 #[utoipa::path(get, path = "/health/live", tag = "system", security(()),

@@ -15,11 +15,11 @@ use super::{
     caller::{Caller, ManageTokens},
     extract::{self, Body, Id},
     problem::Problem,
-    time,
+    sites, time,
 };
 use crate::{
     access::{PersonKey, Role, TokenHash},
-    base::{TokenId, clock},
+    base::{SiteId, TokenId, clock},
     store::TokenRecord,
 };
 
@@ -31,6 +31,10 @@ pub(super) struct NewTokenWire {
     name: String,
     /// `viewer`, `operator`, `integrator` or `admin`.
     role: String,
+    /// The slug of the site at which it holds the role; everywhere when left out.
+    site: Option<String>,
+    /// It opens nothing from then on (RFC 3339); never when left out.
+    expires_at: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -39,7 +43,10 @@ pub(super) struct TokenWire {
     id: String,
     name: String,
     role: &'static str,
+    /// Everywhere when null.
+    site: Option<String>,
     created_at: String,
+    expires_at: Option<String>,
     revoked_at: Option<String>,
     /// To the minute.
     last_used: Option<String>,
@@ -66,11 +73,18 @@ impl From<&TokenRecord> for TokenWire {
             id: token.id.to_string(),
             name: token.name.clone(),
             role: token.role.name(),
+            site: token.site.as_ref().map(ToString::to_string),
             created_at: time::text(token.created_at),
+            expires_at: token.expires_at.map(time::text),
             revoked_at: token.revoked_at.map(time::text),
             last_used: token.last_used.map(time::text),
         }
     }
+}
+
+/// A role as it is named in a body's `field`.
+pub(super) fn role(field: &str, name: &str) -> Result<Role, Problem> {
+    Role::of_name(name).ok_or_else(|| Problem::invalid(field, "one of viewer, operator, integrator, admin"))
 }
 
 /// 32 bytes from the system's random source.
@@ -88,19 +102,33 @@ pub(super) async fn create(
     Body(new): Body<NewTokenWire>,
 ) -> Result<impl IntoResponse, Problem> {
     let name = extract::text("name", &new.name, 100)?;
-    let role = Role::of_name(&new.role)
-        .ok_or_else(|| Problem::invalid("role", "one of viewer, operator, integrator, admin"))?;
+    let role = role("role", &new.role)?;
+    let site = new.site.as_deref().map(sites::slug).transpose()?;
+    let at = clock::wall();
+    let expires_at = match new.expires_at.as_deref().map(time::parse).transpose() {
+        Err(error) => return Err(Problem::invalid("expires_at", error)),
+        Ok(Some(end)) if end <= at => return Err(Problem::invalid("expires_at", "this is past already")),
+        Ok(end) => end,
+    };
     let key = PersonKey::new(TokenId::fresh(), &random()?);
     let record = TokenRecord {
         id: key.id,
         name,
         role,
+        site,
         hash: TokenHash::of(&key.secret),
-        created_at: clock::wall(),
+        created_at: at,
+        expires_at,
         revoked_at: None,
         last_used: None,
     };
-    let audit = caller.audit("token.create", &record.id, json!({ "name": record.name, "role": role.name() }));
+    let detail = json!({
+        "name": record.name,
+        "role": role.name(),
+        "site": record.site.as_ref().map(SiteId::as_str),
+        "expires_at": record.expires_at.map(time::text),
+    });
+    let audit = caller.audit("token.create", &record.id, detail);
     state.store.insert_token(record.clone(), vec![audit]).await?;
     let body = CreatedWire { record: (&record).into(), token: key.text().expose().to_owned() };
     Ok((StatusCode::CREATED, [(header::LOCATION, format!("/api/v1/tokens/{}", record.id))], Json(body)))
@@ -122,5 +150,6 @@ pub(super) async fn revoke(
 ) -> Result<StatusCode, Problem> {
     let audit = caller.audit("token.revoke", &id, json!({}));
     state.store.revoke_token(id, clock::wall(), vec![audit]).await?;
+    state.tell_access_changed();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -79,6 +79,73 @@ id!(
     TokenId, "tok", "a token"
 );
 
+/// A site (a compound, a court, a gatehouse): a slug that people choose, such as `north-court` or `北区`.
+///
+/// 1 to 64 characters: lower-case letters of any script, digits, `-` and `_`; the first is a letter or digit.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SiteId(String);
+
+/// A text that is not a site's slug.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a site's slug: 1 to {} characters, lower-case letters, digits, `-` and `_`, such as `north-court`",
+    SiteId::MOST
+)]
+pub struct SiteIdError;
+
+impl SiteId {
+    /// The most characters of a slug.
+    pub const MOST: usize = 64;
+
+    /// The slug as it is kept and shown.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The slug nearest to a free text: lower case, everything else than letters and digits becomes one `-`.
+    #[must_use]
+    pub fn slug_of(text: &str) -> Option<Self> {
+        let mut slug = String::new();
+        for c in text.chars().flat_map(char::to_lowercase) {
+            if Self::is_letter(c) || (c == '_' && !slug.is_empty()) {
+                slug.push(c);
+            } else if !slug.is_empty() && !slug.ends_with('-') {
+                slug.push('-');
+            }
+        }
+        let slug: String = slug.trim_end_matches('-').chars().take(Self::MOST).collect();
+        slug.parse().ok()
+    }
+
+    fn is_letter(c: char) -> bool {
+        c.is_alphanumeric() && !c.is_uppercase()
+    }
+}
+
+impl fmt::Display for SiteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for SiteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for SiteId {
+    type Err = SiteIdError;
+
+    fn from_str(text: &str) -> Result<Self, SiteIdError> {
+        let fits = (1..=Self::MOST).contains(&text.chars().take(Self::MOST + 1).count())
+            && text.starts_with(Self::is_letter)
+            && text.chars().all(|c| Self::is_letter(c) || c == '-' || c == '_');
+        if fits { Ok(Self(text.to_owned())) } else { Err(SiteIdError) }
+    }
+}
+
 /// An order's idempotency key, at most 36 characters on the wire: a hyphenated UUID.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OrderKey(Uuid);
@@ -138,5 +205,36 @@ mod tests {
             assert!(text.parse::<CameraId>().is_err(), "{text}");
         }
         assert!(OrderKey::fresh().to_string().len() <= 36);
+    }
+
+    #[test]
+    fn a_site_is_a_slug() {
+        for (text, good) in [
+            ("north", true),
+            ("north-court_2", true),
+            ("北区", true),
+            ("1号楼", true),
+            ("", false),
+            ("North", false),
+            ("north court", false),
+            ("-north", false),
+            ("a/b", false),
+            ("a.b", false),
+            (&"x".repeat(64), true),
+            (&"x".repeat(65), false),
+        ] {
+            assert_eq!(text.parse::<SiteId>().is_ok(), good, "{text}");
+        }
+        for (text, slug) in [
+            (" North Court #3 ", Some("north-court-3")),
+            ("北区 1号楼", Some("北区-1号楼")),
+            ("a.b/c", Some("a-b-c")),
+            ("__x", Some("x")),
+            ("!?", None),
+            ("", None),
+        ] {
+            assert_eq!(SiteId::slug_of(text).as_ref().map(SiteId::as_str), slug, "{text}");
+        }
+        assert_eq!(SiteId::slug_of(&"云 ".repeat(100)).map(|s| s.as_str().chars().count()), Some(64));
     }
 }

@@ -50,8 +50,10 @@ pub async fn create_in(store: &Store, role: Role, name: &str, by: &str) -> Resul
         id: key.id,
         name: name.to_owned(),
         role,
+        site: None,
         hash: TokenHash::of(&key.secret),
         created_at: at,
+        expires_at: None,
         revoked_at: None,
         last_used: None,
     };

@@ -12,13 +12,13 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 pub use names::Named;
-pub use page::{AlarmCursor, AlarmFilter, AlarmPage, CursorError, EventPage, Gap, Pruned, Retention};
-pub use registry::{CameraRecord, DeviceRecord, Overrides, TokenRecord};
+pub use page::{AlarmCursor, AlarmFilter, AlarmPage, CursorError, EventPage, Gap, KeptAlarm, Pruned, Retention};
+pub use registry::{CameraRecord, DeviceRecord, Overrides, SiteRecord, TokenRecord};
 pub use sqlite::Store;
 
 use crate::{
     alarm::Alarm,
-    base::{AlarmId, CameraId, DeviceId, OrderKey, Wall},
+    base::{AlarmId, CameraId, DeviceId, OrderKey, SiteId, Wall},
     device::{Epoch, OrderSeq, OrderState},
 };
 
@@ -45,6 +45,8 @@ pub struct Event {
     pub device: Option<DeviceId>,
     pub alarm: Option<AlarmId>,
     pub data: Value,
+    /// Of its alarm, or else of its camera or device, when it happened.
+    pub site: Option<SiteId>,
 }
 
 /// An order as it is kept: one row per key, its state the newest known.
@@ -106,6 +108,10 @@ pub enum StoreError {
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("nothing is kept under this id")]
     Missing,
+    #[error("it is in use: {0}")]
+    InUse(String),
+    #[error("it is there already")]
+    Exists,
     #[error("it was changed meanwhile: version {current} is kept")]
     Conflict { current: u64 },
     #[error("what is kept is not readable ({what}): {cause}")]

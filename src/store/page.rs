@@ -4,8 +4,9 @@ use std::{fmt, str::FromStr};
 
 use super::Event;
 use crate::{
+    access::Sites,
     alarm::{Alarm, AlarmState},
-    base::{AlarmId, CameraId, Wall},
+    base::{AlarmId, CameraId, SiteId, Wall},
 };
 
 /// Events that were pruned before a reader came for them: `from..=to` are gone.
@@ -30,6 +31,8 @@ pub struct AlarmFilter {
     pub camera: Option<CameraId>,
     /// Raised at this time or later.
     pub since: Option<Wall>,
+    /// Raised at one of these sites: what the asker may see.
+    pub sites: Sites,
 }
 
 /// Where the next page of alarms begins: after this one, going back in time.
@@ -59,10 +62,18 @@ impl FromStr for AlarmCursor {
     }
 }
 
+/// An alarm and where it was raised.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptAlarm {
+    pub alarm: Alarm,
+    /// Of its camera, or else its device, at that time.
+    pub site: Option<SiteId>,
+}
+
 /// Alarms, newest first, and where to go on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlarmPage {
-    pub items: Vec<Alarm>,
+    pub items: Vec<KeptAlarm>,
     pub next: Option<AlarmCursor>,
 }
 

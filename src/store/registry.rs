@@ -1,15 +1,23 @@
-//! What is registered: cameras, devices, tokens, as the store keeps them. Not here: how they run.
+//! What is registered: sites, cameras, devices, tokens, as the store keeps them. Not here: how they run.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::{
-    access::{Role, TokenHash},
-    base::{CameraId, DeviceId, Polygon, TokenId, Wall},
+    access::{Grants, Role, TokenHash},
+    base::{CameraId, DeviceId, Polygon, SiteId, TokenId, Wall},
     camera::{CameraUri, Transport},
     device::{Control, DeviceKind, DeviceRef},
 };
+
+/// A site. One that a camera, device, token or person names for the first time is made with its slug as its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteRecord {
+    pub id: SiteId,
+    pub name: String,
+    pub created_at: Wall,
+}
 
 /// A registered camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +27,7 @@ pub struct CameraRecord {
     pub uri: CameraUri,
     /// The name of the pipeline file: what is watched and what follows.
     pub pipeline: String,
-    pub site: Option<String>,
+    pub site: Option<SiteId>,
     pub transport: Transport,
     /// The part of the picture to watch; all of it when `None`.
     pub zone: Option<Polygon>,
@@ -59,7 +67,7 @@ pub struct DeviceRecord {
     pub kind: DeviceKind,
     /// Lifts only; [`Control::AlarmOnly`] for every other kind.
     pub control: Control,
-    pub site: Option<String>,
+    pub site: Option<SiteId>,
     /// Of the device token's secret.
     pub token: TokenHash,
     /// Grows by one with each change, from 1; the `ETag`.
@@ -82,9 +90,27 @@ pub struct TokenRecord {
     pub id: TokenId,
     pub name: String,
     pub role: Role,
+    /// Where it holds the role; everywhere when `None`.
+    pub site: Option<SiteId>,
     pub hash: TokenHash,
     pub created_at: Wall,
+    /// It opens nothing from then on.
+    pub expires_at: Option<Wall>,
     pub revoked_at: Option<Wall>,
     /// To the minute.
     pub last_used: Option<Wall>,
+}
+
+impl TokenRecord {
+    /// Whether it opens anything at `now`.
+    #[must_use]
+    pub fn is_valid(&self, now: Wall) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// What it may do, and where.
+    #[must_use]
+    pub fn grants(&self) -> Grants {
+        Grants::one(self.role, self.site.clone())
+    }
 }

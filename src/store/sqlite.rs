@@ -8,8 +8,10 @@ mod alarms;
 mod events;
 mod registry;
 mod rows;
+mod sites;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod worker;
 
 use std::{
@@ -31,7 +33,8 @@ use crate::{
 };
 
 /// Changes of the schema, in order; `user_version` counts those that are done.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../../migrations/0001_first.sql"), include_str!("../../migrations/0002_access.sql")];
 
 /// Jobs waiting for a thread. Full: the caller waits.
 const QUEUE: usize = 256;
@@ -259,8 +262,9 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     if found > known {
         return Err(StoreError::Newer { path: path.to_owned(), found, known });
     }
-    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+    for (before, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
         tx.execute_batch(migration)?;
+        upgrade::after(before + 1, &tx)?;
     }
     tx.pragma_update(None, "user_version", known)?;
     tx.commit()?;

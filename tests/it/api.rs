@@ -5,4 +5,5 @@ mod contract;
 mod events;
 mod hostile;
 mod rest;
+mod sites;
 mod support;

@@ -4,11 +4,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, typ
 
 use super::Store;
 use crate::{
+    access::Sites,
     alarm::Alarm,
     base::{AlarmId, Wall},
     device::{Epoch, OrderSeq},
     store::{
-        AlarmCursor, AlarmFilter, AlarmPage, AuditLine, OrderRecord, Pruned, Retention, StoreError,
+        AlarmCursor, AlarmFilter, AlarmPage, AuditLine, KeptAlarm, OrderRecord, Pruned, Retention, StoreError,
         names::{Named, fixed},
         wire,
     },
@@ -26,6 +27,34 @@ impl Store {
                 .query_row(params![id.to_string()], |row| row.get(0))
                 .optional()?;
             body.map(|body| wire::alarm(&id.to_string(), &body)).transpose()
+        })
+        .await
+    }
+
+    /// An alarm with its site; `None` when no alarm has this id.
+    ///
+    /// # Errors
+    /// The database failed, or the store is closed.
+    pub async fn kept_alarm(&self, id: AlarmId) -> Result<Option<KeptAlarm>, StoreError> {
+        self.ask(move |db| {
+            let mut statement = db.prepare_cached("SELECT id, body, site FROM alarms WHERE id = ?1")?;
+            let mut rows = statement.query(params![id.to_string()])?;
+            rows.next()?.map(kept_alarm).transpose()
+        })
+        .await
+    }
+
+    /// How many alarms at `sites` no one has closed.
+    ///
+    /// # Errors
+    /// The database failed, or the store is closed.
+    pub async fn count_open_alarms(&self, sites: Sites) -> Result<usize, StoreError> {
+        self.ask(move |db| {
+            let mut sql = String::from("SELECT count(*) FROM alarms WHERE closed = 0");
+            let mut values = Vec::new();
+            within(&sites, &mut sql, &mut values);
+            let count: i64 = db.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0))?;
+            Ok(usize::try_from(count).unwrap_or(0))
         })
         .await
     }
@@ -122,8 +151,9 @@ fn page(
     cursor: Option<AlarmCursor>,
     limit: usize,
 ) -> Result<AlarmPage, StoreError> {
-    let mut sql = String::from("SELECT id, body FROM alarms WHERE 1");
+    let mut sql = String::from("SELECT id, body, site FROM alarms WHERE 1");
     let mut values: Vec<Sql> = Vec::new();
+    within(&filter.sites, &mut sql, &mut values);
     if !filter.states.is_empty() {
         let marks = vec!["?"; filter.states.len()].join(", ");
         sql.push_str(" AND state IN (");
@@ -147,11 +177,32 @@ fn page(
     // One more than asked for tells whether there is a next page.
     values.push(sql_limit(limit.saturating_add(1)).into());
     let mut statement = db.prepare_cached(&sql)?;
-    let mut items = collect_alarms(&mut statement.query(params_from_iter(values))?)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        items.push(kept_alarm(row)?);
+    }
     let more = items.len() > limit;
     items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|last| AlarmCursor { raised_at: last.raised_at, id: last.id });
+    let next =
+        items.last().filter(|_| more).map(|last| AlarmCursor { raised_at: last.alarm.raised_at, id: last.alarm.id });
     Ok(AlarmPage { items, next })
+}
+
+/// Narrows a question about rows with a `site` down to `sites`.
+pub(super) fn within(sites: &Sites, sql: &mut String, values: &mut Vec<Sql>) {
+    let Sites::Only(sites) = sites else { return };
+    sql.push_str(" AND site IN (");
+    sql.push_str(&vec!["?"; sites.len()].join(", "));
+    sql.push(')');
+    values.extend(sites.iter().map(|site| Sql::from(site.as_str().to_owned())));
+}
+
+fn kept_alarm(row: &Row<'_>) -> Result<KeptAlarm, StoreError> {
+    Ok(KeptAlarm {
+        alarm: wire::alarm(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?)?,
+        site: wire::id_opt("site", row.get::<_, Option<String>>(2)?.as_deref())?,
+    })
 }
 
 fn collect_alarms(rows: &mut rusqlite::Rows<'_>) -> Result<Vec<Alarm>, StoreError> {

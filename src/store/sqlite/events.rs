@@ -63,7 +63,7 @@ pub(super) fn last_seq(db: &Connection) -> Result<u64, StoreError> {
 
 pub(super) fn after(db: &Connection, seq: u64, last: u64, limit: usize) -> Result<EventPage, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT seq, at, kind, camera, device, alarm, data FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        "SELECT seq, at, kind, camera, device, alarm, data, site FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![seq.cast_signed(), limit])?;
@@ -86,6 +86,7 @@ fn event(row: &Row<'_>) -> Result<Event, StoreError> {
         device: wire::id_opt("device id", text(4)?.as_deref())?,
         alarm: wire::id_opt("alarm id", text(5)?.as_deref())?,
         data: wire::from_json("event", &row.get::<_, String>(6)?)?,
+        site: wire::id_opt("site", text(7)?.as_deref())?,
     })
 }
 
@@ -102,6 +103,7 @@ mod tests {
             device: None,
             alarm: None,
             data: serde_json::json!({}),
+            site: None,
         };
         seqs.into_iter().map(event).collect()
     }

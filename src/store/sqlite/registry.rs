@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::Store;
+use super::{Store, sites};
 use crate::{
     access::TokenHash,
-    base::{CameraId, DeviceId, Secret, TokenId, Wall},
+    base::{CameraId, DeviceId, Secret, SiteId, TokenId, Wall},
     camera::CameraUri,
     store::{CameraRecord, DeviceRecord, StoreError, TokenRecord, Write, names::Named, wire},
 };
@@ -13,7 +13,7 @@ use crate::{
 const CAMERA: &str = "id, name, location, user, password, pipeline, site, transport, zone, devices, schedule, \
                       overrides, decode, enabled, version, created_at, updated_at";
 const DEVICE: &str = "id, name, kind, control, site, token_hash, version, created_at, updated_at";
-const TOKEN: &str = "id, name, role, hash, created_at, revoked_at, last_used";
+const TOKEN: &str = "id, name, role, hash, created_at, revoked_at, last_used, site, expires_at";
 
 impl Store {
     /// Keeps a new camera.
@@ -102,6 +102,7 @@ impl Store {
         self.change(move |tx| {
             let text = id.to_string();
             check_version(tx.db, "devices", &text, version)?;
+            tx.write_all(&also)?;
             tx.db.execute("DELETE FROM devices WHERE id = ?1", params![text])?;
             for mut camera in read_all(tx.db, "cameras", CAMERA, camera)? {
                 if camera.devices.contains(&id) {
@@ -110,7 +111,7 @@ impl Store {
                     put_camera(tx.db, &camera, "REPLACE")?;
                 }
             }
-            tx.write_all(&also).map(drop)
+            Ok(())
         })
         .await
     }
@@ -138,7 +139,7 @@ impl Store {
     pub async fn insert_token(&self, token: TokenRecord, also: Vec<Write>) -> Result<(), StoreError> {
         self.change(move |tx| {
             tx.db.execute(
-                &format!("INSERT INTO tokens ({TOKEN}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+                &format!("INSERT INTO tokens ({TOKEN}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
                 params![
                     token.id.to_string(),
                     token.name,
@@ -147,8 +148,11 @@ impl Store {
                     token.created_at.0,
                     token.revoked_at.map(|at| at.0),
                     token.last_used.map(|at| at.0),
+                    token.site.as_ref().map(SiteId::as_str),
+                    token.expires_at.map(|at| at.0),
                 ],
             )?;
+            sites::mention(tx.db, token.site.as_ref(), token.created_at)?;
             tx.write_all(&also).map(drop)
         })
         .await
@@ -209,8 +213,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.change(move |tx| {
             check_version(tx.db, table, &id, version)?;
+            // The lines first: an event takes its site from what is still there.
+            tx.write_all(&also)?;
             tx.db.execute(&format!("DELETE FROM {table} WHERE id = ?1"), params![id])?;
-            tx.write_all(&also).map(drop)
+            Ok(())
         })
         .await
     }
@@ -240,7 +246,7 @@ impl Store {
     }
 }
 
-fn read_all<T>(
+pub(super) fn read_all<T>(
     db: &Connection,
     table: &str,
     columns: &str,
@@ -279,7 +285,7 @@ fn put_camera(db: &Connection, camera: &CameraRecord, verb: &str) -> Result<(), 
         camera.uri.user(),
         camera.uri.password().map(Secret::expose),
         camera.pipeline,
-        camera.site,
+        camera.site.as_ref().map(SiteId::as_str),
         camera.transport.wire(),
         wire::zone_body(camera.zone.as_ref())?,
         wire::devices_body(&camera.devices)?,
@@ -291,7 +297,7 @@ fn put_camera(db: &Connection, camera: &CameraRecord, verb: &str) -> Result<(), 
         camera.created_at.0,
         camera.updated_at.0,
     ])?;
-    Ok(())
+    sites::mention(db, camera.site.as_ref(), camera.updated_at)
 }
 
 fn camera(row: &Row<'_>) -> Result<CameraRecord, StoreError> {
@@ -301,7 +307,7 @@ fn camera(row: &Row<'_>) -> Result<CameraRecord, StoreError> {
         name: row.get(1)?,
         uri: CameraUri::from_parts(row.get(2)?, row.get(3)?, row.get::<_, Option<String>>(4)?.map(Secret::new)),
         pipeline: row.get(5)?,
-        site: row.get(6)?,
+        site: site(row, 6)?,
         transport: wire::named("transport", &row.get::<_, String>(7)?)?,
         zone: wire::zone(row.get::<_, Option<String>>(8)?.as_deref())?,
         devices: wire::devices(&row.get::<_, String>(9)?)?,
@@ -322,13 +328,13 @@ fn put_device(db: &Connection, device: &DeviceRecord, verb: &str) -> Result<(), 
             device.name,
             device.kind.wire(),
             device.control.wire(),
-            device.site,
+            device.site.as_ref().map(SiteId::as_str),
             device.token.as_bytes(),
             device.version.cast_signed(),
             device.created_at.0,
             device.updated_at.0,
         ])?;
-    Ok(())
+    sites::mention(db, device.site.as_ref(), device.updated_at)
 }
 
 fn device(row: &Row<'_>) -> Result<DeviceRecord, StoreError> {
@@ -337,7 +343,7 @@ fn device(row: &Row<'_>) -> Result<DeviceRecord, StoreError> {
         name: row.get(1)?,
         kind: wire::named("device kind", &row.get::<_, String>(2)?)?,
         control: wire::named("control", &row.get::<_, String>(3)?)?,
-        site: row.get(4)?,
+        site: site(row, 4)?,
         token: TokenHash::from_bytes(row.get(5)?),
         version: row.get::<_, i64>(6)?.cast_unsigned(),
         created_at: Wall(row.get(7)?),
@@ -356,5 +362,11 @@ fn token(row: &Row<'_>) -> Result<TokenRecord, StoreError> {
         created_at: Wall(row.get(4)?),
         revoked_at: row.get::<_, Option<i64>>(5)?.map(Wall),
         last_used: row.get::<_, Option<i64>>(6)?.map(Wall),
+        site: site(row, 7)?,
+        expires_at: row.get::<_, Option<i64>>(8)?.map(Wall),
     })
+}
+
+fn site(row: &Row<'_>, column: usize) -> Result<Option<SiteId>, StoreError> {
+    wire::id_opt("site", row.get::<_, Option<String>>(column)?.as_deref())
 }

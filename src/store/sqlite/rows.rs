@@ -1,4 +1,4 @@
-//! One `Write` to its row.
+//! One `Write` to its row; alarms and events with the site of what they are about.
 
 use rusqlite::{Connection, params};
 
@@ -9,7 +9,9 @@ pub(super) fn write(db: &Connection, write: &Write) -> Result<Option<Event>, Sto
     match write {
         Write::Alarm(alarm) => {
             db.prepare_cached(
-                "INSERT INTO alarms (id, state, camera, raised_at, closed, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO alarms (id, state, camera, raised_at, closed, body, site)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN ?3 IS NULL
+                 THEN (SELECT site FROM devices WHERE id = ?7) ELSE (SELECT site FROM cameras WHERE id = ?3) END)
                  ON CONFLICT (id) DO UPDATE SET state = excluded.state, camera = excluded.camera,
                  raised_at = excluded.raised_at, closed = excluded.closed, body = excluded.body",
             )?
@@ -20,6 +22,7 @@ pub(super) fn write(db: &Connection, write: &Write) -> Result<Option<Event>, Sto
                 alarm.raised_at.0,
                 alarm.state.is_closed(),
                 wire::alarm_body(alarm)?,
+                alarm.device.map(|id| id.to_string()),
             ])?;
             Ok(None)
         }
@@ -58,22 +61,30 @@ fn order(db: &Connection, order: &OrderRecord) -> Result<(), StoreError> {
 }
 
 fn event(db: &Connection, new: &NewEvent) -> Result<Event, StoreError> {
-    db.prepare_cached("INSERT INTO events (at, kind, camera, device, alarm, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![
-            new.at.0,
-            new.kind,
-            new.camera.map(|id| id.to_string()),
-            new.device.map(|id| id.to_string()),
-            new.alarm.map(|id| id.to_string()),
-            wire::json("event", &new.data)?,
-        ])?;
+    let mut statement = db.prepare_cached(
+        "INSERT INTO events (at, kind, camera, device, alarm, data, site) VALUES (?1, ?2, ?3, ?4, ?5, ?6,
+         CASE WHEN EXISTS (SELECT 1 FROM alarms WHERE id = ?5) THEN (SELECT site FROM alarms WHERE id = ?5)
+              WHEN ?3 IS NULL THEN (SELECT site FROM devices WHERE id = ?4)
+              ELSE (SELECT site FROM cameras WHERE id = ?3) END)
+         RETURNING seq, site",
+    )?;
+    let values = params![
+        new.at.0,
+        new.kind,
+        new.camera.map(|id| id.to_string()),
+        new.device.map(|id| id.to_string()),
+        new.alarm.map(|id| id.to_string()),
+        wire::json("event", &new.data)?,
+    ];
+    let (seq, site): (i64, Option<String>) = statement.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Event {
-        seq: db.last_insert_rowid().cast_unsigned(),
+        seq: seq.cast_unsigned(),
         at: new.at,
         kind: new.kind.to_owned(),
         camera: new.camera,
         device: new.device,
         alarm: new.alarm,
         data: new.data.clone(),
+        site: wire::id_opt("site", site.as_deref())?,
     })
 }

@@ -8,9 +8,11 @@ use tempfile::TempDir;
 
 use super::{MIGRATIONS, Store};
 use crate::{
-    access::{Role, TokenHash},
+    access::{Role, Sites, TokenHash},
     alarm::{Alarm, AlarmKind, AlarmSighting, AlarmState, LiftState, Step},
-    base::{AlarmId, CameraId, DeviceId, NormPoint, NormRect, OrderKey, Polygon, Secret, TokenId, TrackId, Wall},
+    base::{
+        AlarmId, CameraId, DeviceId, NormPoint, NormRect, OrderKey, Polygon, Secret, SiteId, TokenId, TrackId, Wall,
+    },
     camera::{CameraUri, Transport},
     detect::Label,
     device::{Control, DeviceKind, Epoch, OrderSeq, OrderState},
@@ -51,7 +53,7 @@ fn camera(id: u128) -> CameraRecord {
         name: "一号楼 电梯".to_owned(),
         uri,
         pipeline: "elevator".to_owned(),
-        site: Some("north".to_owned()),
+        site: Some("north".parse().expect("a slug")),
         transport: Transport::Udp,
         zone: Some(Polygon::new(vec![point(0.1, 0.2), point(0.9, 0.2), point(0.333_333_34, 0.9)]).expect("a zone")),
         devices: vec![DeviceId::from_u128(7), DeviceId::from_u128(8)],
@@ -327,10 +329,13 @@ async fn a_token_is_revoked_once_and_for_all() {
         name: "guard".to_owned(),
         role: Role::Operator,
         hash: TokenHash::from_bytes([1; 32]),
+        site: Some("south".parse().expect("a slug")),
         created_at: Wall(1),
+        expires_at: Some(Wall(100)),
         revoked_at: None,
         last_used: None,
     };
+    assert_eq!([1, 99, 100].map(|at| token.is_valid(Wall(at))), [true, true, false]);
     store.insert_token(token.clone(), vec![]).await.expect("kept");
     store.touch_token(token.id, Wall(5)).await.expect("kept");
     store.revoke_token(token.id, Wall(6), vec![]).await.expect("revoked");
@@ -361,14 +366,16 @@ async fn alarms_read_back_whole_and_page_without_loss_or_double() {
         (AlarmFilter { states: vec![AlarmState::Raised], ..AlarmFilter::default() }, 5),
         (AlarmFilter { states: vec![AlarmState::Raised, AlarmState::FalseAlarm], ..AlarmFilter::default() }, 10),
         (AlarmFilter { since: Some(Wall(5)), ..AlarmFilter::default() }, 5),
-        (AlarmFilter { camera, states: vec![AlarmState::Raised], since: None }, 0),
+        (AlarmFilter { camera, states: vec![AlarmState::Raised], ..AlarmFilter::default() }, 0),
+        (AlarmFilter { sites: Sites::Only(["north".parse().expect("a slug")].into()), ..AlarmFilter::default() }, 0),
+        (AlarmFilter { sites: Sites::Only([].into()), ..AlarmFilter::default() }, 0),
     ] {
         let mut seen: Vec<Alarm> = Vec::new();
         let mut cursor: Option<AlarmCursor> = None;
         loop {
             let page = store.alarms(filter.clone(), cursor, 4).await.expect("read");
             assert!(page.items.len() <= 4);
-            seen.extend(page.items);
+            seen.extend(page.items.into_iter().map(|kept| kept.alarm));
             // The cursor goes out as text and comes back.
             match page.next {
                 Some(next) => cursor = Some(next.to_string().parse().expect("a cursor")),
@@ -385,7 +392,7 @@ async fn alarms_read_back_whole_and_page_without_loss_or_double() {
     assert_eq!(store.prune(retention).await.expect("pruned").alarms.len(), 10);
     let left = store.alarms(AlarmFilter::default(), None, 100).await.expect("read").items;
     assert_eq!(left.len(), 10);
-    assert!(left.iter().all(|a| !a.state.is_closed()), "open alarms stay, whatever their age");
+    assert!(left.iter().all(|a| !a.alarm.state.is_closed()), "open alarms stay, whatever their age");
 }
 
 #[tokio::test]
@@ -455,4 +462,96 @@ async fn a_closed_store_says_so_and_had_kept_what_it_promised() {
     assert_eq!(store.alarm(AlarmId::from_u128(1)).await, Err(StoreError::Closed));
     drop(store);
     assert_eq!(seqs(&open(&folder).events_after(0, 9).await.expect("read").events), [1]);
+}
+
+#[tokio::test]
+async fn alarms_and_events_keep_the_site_of_their_time() {
+    let folder = folder();
+    let store = open(&folder);
+    let slug = |text: &str| text.parse::<SiteId>().expect("a slug");
+    let mut lift = DeviceRecord { site: Some(slug("south")), ..device(3) };
+    store.insert_device(lift.clone(), vec![]).await.expect("kept");
+    store.insert_camera(camera(1), vec![]).await.expect("kept");
+    let names: Vec<_> = store.sites().await.expect("read").into_iter().map(|site| (site.id, site.name)).collect();
+    assert_eq!(names, [(slug("south"), "south".to_owned()), (slug("north"), "north".to_owned())], "made when named");
+
+    let about = |alarm: Option<u128>, camera: Option<u128>, device: Option<u128>| {
+        Write::Event(NewEvent {
+            at: Wall(1),
+            kind: "test",
+            alarm: alarm.map(AlarmId::from_u128),
+            camera: camera.map(CameraId::from_u128),
+            device: device.map(DeviceId::from_u128),
+            data: json!({}),
+        })
+    };
+    // An alarm of camera 1; one of device 3 alone; the event comes before its alarm in the batch, as the desk writes it.
+    let of_device = Alarm { camera: None, ..alarm(4, 2, AlarmState::Raised) };
+    let batch = vec![
+        about(Some(5), None, Some(3)),
+        Write::Alarm(Box::new(alarm(5, 1, AlarmState::Raised))),
+        Write::Alarm(Box::new(of_device)),
+        about(None, Some(1), None),
+        about(None, None, Some(3)),
+        about(Some(4), None, None),
+        about(None, Some(9), None),
+        about(None, None, None),
+    ];
+    let sites = |events: &[Event]| -> Vec<Option<String>> {
+        events.iter().map(|event| event.site.as_ref().map(ToString::to_string)).collect()
+    };
+    let events = store.write(batch).await.expect("written");
+    let (north, south) = (Some("north".to_owned()), Some("south".to_owned()));
+    assert_eq!(sites(&events), [&north, &north, &south, &south, &None, &None].map(Clone::clone));
+    let from_the_database = Connection::open(folder.path().join("yunti.db")).expect("opens");
+    let page = super::events::after(&from_the_database, 0, 6, 100).expect("read");
+    assert_eq!(page.events, events, "from the database as from memory");
+
+    // What moves takes its old alarms nowhere.
+    lift.site = Some(slug("west"));
+    store.update_device(lift, vec![]).await.expect("kept");
+    let kept = store.kept_alarm(AlarmId::from_u128(4)).await.expect("read").expect("kept");
+    assert_eq!(kept.site, Some(slug("south")));
+    let count = async |site: &str| store.count_open_alarms(Sites::Only([slug(site)].into())).await.expect("read");
+    assert_eq!((count("north").await, count("south").await, count("west").await), (1, 1, 0));
+    assert_eq!(store.count_open_alarms(Sites::All).await, Ok(2));
+
+    // The event of a removal still knows where it was.
+    store.delete_camera(CameraId::from_u128(1), None, vec![about(None, Some(1), None)]).await.expect("removed");
+    let last = store.events_after(events.last().expect("some").seq, 9).await.expect("read").events;
+    assert_eq!(sites(&last), [north]);
+
+    assert_eq!(store.delete_site(slug("west"), vec![]).await, Err(StoreError::InUse("1 devices".to_owned())));
+    store.delete_site(slug("north"), vec![]).await.expect("nothing names it any more");
+    assert_eq!(store.delete_site(slug("north"), vec![]).await, Err(StoreError::Missing));
+}
+
+#[tokio::test]
+async fn sites_that_were_free_texts_become_slugs() {
+    let folder = folder();
+    let db = Connection::open(folder.path().join("yunti.db")).expect("opens");
+    db.execute_batch(MIGRATIONS[0]).expect("the first schema");
+    db.pragma_update(None, "user_version", 1).expect("set");
+    let site = |id: u128, site: &str| {
+        db.execute(
+            "INSERT INTO devices VALUES (?1, 'd', 'lift', 'A', ?2, x'00', 1, ?3, 1)",
+            rusqlite::params![DeviceId::from_u128(id).to_string(), site, i64::try_from(id).expect("small")],
+        )
+        .expect("kept");
+    };
+    for (id, text) in [(1, "North Court"), (2, "north court"), (3, "北区"), (4, "!!")] {
+        site(id, text);
+    }
+    db.execute("UPDATE devices SET token_hash = zeroblob(32)", []).expect("kept");
+    let body = json!({ "device": DeviceId::from_u128(3).to_string() }).to_string();
+    db.execute("INSERT INTO alarms VALUES (?1, 'raised', NULL, 1, 0, ?2)", ["alm-x", &body]).expect("kept");
+    drop(db);
+
+    let store = open(&folder);
+    let of = |site: Option<SiteId>| site.map(|site| site.to_string());
+    let devices = store.devices().await.expect("read").into_iter().map(|device| of(device.site)).collect::<Vec<_>>();
+    assert_eq!(devices, [Some("north-court"), Some("north-court"), Some("北区"), None].map(|s| s.map(str::to_owned)));
+    let sites = store.sites().await.expect("read").into_iter().map(|s| (s.id.to_string(), s.name)).collect::<Vec<_>>();
+    assert_eq!(sites, [("north-court", "North Court"), ("北区", "北区")].map(|(a, b)| (a.to_owned(), b.to_owned())));
+    assert_eq!(store.count_open_alarms(Sites::Only(["北区".parse().expect("a slug")].into())).await, Ok(1));
 }

@@ -34,10 +34,11 @@ pub(super) struct Tx<'a> {
 }
 
 impl Tx<'_> {
-    /// Writes a batch; returns its events with their places.
+    /// Writes a batch; returns its events with their places. Alarms first: an event takes its site from its alarm.
     pub(super) fn write_all(&mut self, batch: &[Write]) -> Result<Vec<Event>, StoreError> {
         let first = self.events.len();
-        for write in batch {
+        let (alarms, others): (Vec<_>, Vec<_>) = batch.iter().partition(|write| matches!(write, Write::Alarm(_)));
+        for write in alarms.into_iter().chain(others) {
             if let Some(event) = rows::write(self.db, write)? {
                 self.events.push(event);
             }

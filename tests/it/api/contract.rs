@@ -19,7 +19,7 @@ use yunti::{
 use super::support::{PATIENCE, Server};
 
 /// Every route and what it needs; `None`: open to all. A route without a row, or a row without a route, fails.
-const TABLE: [(&str, &str, Option<Permission>); 33] = [
+const TABLE: [(&str, &str, Option<Permission>); 37] = [
     ("GET", "/api/v1/alarms", Some(Permission::Watch)),
     ("GET", "/api/v1/alarms/{id}", Some(Permission::Watch)),
     ("POST", "/api/v1/alarms/{id}/acknowledge", Some(Permission::ActOnAlarms)),
@@ -46,6 +46,10 @@ const TABLE: [(&str, &str, Option<Permission>); 33] = [
     ("GET", "/api/v1/models", Some(Permission::Watch)),
     ("GET", "/api/v1/openapi.json", None),
     ("GET", "/api/v1/pipelines", Some(Permission::Watch)),
+    ("GET", "/api/v1/sites", Some(Permission::Watch)),
+    ("POST", "/api/v1/sites", Some(Permission::ManageCameras)),
+    ("PATCH", "/api/v1/sites/{id}", Some(Permission::ManageCameras)),
+    ("DELETE", "/api/v1/sites/{id}", Some(Permission::ManageCameras)),
     ("GET", "/api/v1/stats", Some(Permission::Watch)),
     ("GET", "/api/v1/system", Some(Permission::Watch)),
     ("GET", "/api/v1/tokens", Some(Permission::ManageTokens)),

@@ -160,6 +160,15 @@ impl Server {
         create_in(&self.store, role, role.name(), "test").await.expect("a token").expose().to_owned()
     }
 
+    /// A token of a role at a site; everywhere when `None`.
+    pub(super) async fn token_at(&self, role: Role, site: Option<&str>) -> String {
+        let name = format!("{} at {}", role.name(), site.unwrap_or("every site"));
+        let body = json!({ "name": name, "role": role.name(), "site": site });
+        let (status, made) = self.call(Method::POST, "/api/v1/tokens", Some(body)).await;
+        assert_eq!(status, StatusCode::CREATED, "{made}");
+        made["token"].as_str().expect("a token").to_owned()
+    }
+
     /// A request without a token.
     pub(super) fn bare(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address))
@@ -204,11 +213,16 @@ impl Server {
 
     /// Raises an alarm, as the desk does.
     pub(super) async fn alarm(&self, raised_at: i64) -> AlarmId {
+        self.alarm_of(CameraId::from_u128(1), raised_at).await
+    }
+
+    /// Raises an alarm of a camera, as the desk does.
+    pub(super) async fn alarm_of(&self, camera: CameraId, raised_at: i64) -> AlarmId {
         let alarm = Alarm {
             id: AlarmId::fresh(),
             kind: AlarmKind::EbikeInLift,
             state: AlarmState::Raised,
-            camera: Some(CameraId::from_u128(1)),
+            camera: Some(camera),
             device: None,
             sighting: None,
             raised_at: Wall(raised_at),

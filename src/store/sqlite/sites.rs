@@ -1,0 +1,119 @@
+//! Sites: made when they are first named, or by hand; removed when nothing names them.
+
+use rusqlite::{Connection, Row, params};
+
+use super::{Store, registry::read_all};
+use crate::{
+    base::{SiteId, Wall},
+    store::{SiteRecord, StoreError, Write, wire},
+};
+
+const SITE: &str = "id, name, created_at";
+
+/// What may name a site: table, and the condition under which its row does. `?1` is the site.
+const USERS: [(&str, &str); 3] =
+    [("cameras", "site = ?1"), ("devices", "site = ?1"), ("tokens", "site = ?1 AND revoked_at IS NULL")];
+
+impl Store {
+    /// Every site, oldest first.
+    ///
+    /// # Errors
+    /// The database failed, or the store is closed.
+    pub async fn sites(&self) -> Result<Vec<SiteRecord>, StoreError> {
+        self.ask(|db| read_all(db, "sites", SITE, site)).await
+    }
+
+    /// A site; `None` when there is none of this slug.
+    ///
+    /// # Errors
+    /// The database failed, or the store is closed.
+    pub async fn site(&self, id: SiteId) -> Result<Option<SiteRecord>, StoreError> {
+        self.ask(move |db| {
+            let mut statement = db.prepare_cached(&format!("SELECT {SITE} FROM sites WHERE id = ?1"))?;
+            let mut rows = statement.query(params![id.as_str()])?;
+            rows.next()?.map(site).transpose()
+        })
+        .await
+    }
+
+    /// Keeps a new site.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`]; the database failed, or the store is closed.
+    pub async fn insert_site(&self, site: SiteRecord, also: Vec<Write>) -> Result<(), StoreError> {
+        self.change(move |tx| {
+            let made = tx.db.execute(
+                "INSERT OR IGNORE INTO sites (id, name, created_at) VALUES (?1, ?2, ?3)",
+                params![site.id.as_str(), site.name, site.created_at.0],
+            )?;
+            if made == 0 {
+                return Err(StoreError::Exists);
+            }
+            tx.write_all(&also).map(drop)
+        })
+        .await
+    }
+
+    /// Gives a site another name.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`]; the database failed, or the store is closed.
+    pub async fn rename_site(&self, id: SiteId, name: String, also: Vec<Write>) -> Result<(), StoreError> {
+        self.change(move |tx| {
+            let found = tx.db.execute("UPDATE sites SET name = ?2 WHERE id = ?1", params![id.as_str(), name])?;
+            if found == 0 {
+                return Err(StoreError::Missing);
+            }
+            tx.write_all(&also).map(drop)
+        })
+        .await
+    }
+
+    /// Forgets a site. Alarms that were raised there keep its slug.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] says by what, [`StoreError::Missing`]; the database failed, or the store is closed.
+    pub async fn delete_site(&self, id: SiteId, also: Vec<Write>) -> Result<(), StoreError> {
+        self.change(move |tx| {
+            let users = users(tx.db, &id)?;
+            if !users.is_empty() {
+                return Err(StoreError::InUse(users.join(", ")));
+            }
+            if tx.db.execute("DELETE FROM sites WHERE id = ?1", params![id.as_str()])? == 0 {
+                return Err(StoreError::Missing);
+            }
+            tx.write_all(&also).map(drop)
+        })
+        .await
+    }
+}
+
+/// What names the site, in words.
+fn users(db: &Connection, id: &SiteId) -> Result<Vec<String>, StoreError> {
+    let mut users = Vec::new();
+    for (table, names_it) in USERS {
+        let sql = format!("SELECT count(*) FROM {table} WHERE {names_it}");
+        let count: i64 = db.query_row(&sql, params![id.as_str()], |row| row.get(0))?;
+        if count > 0 {
+            users.push(format!("{count} {table}"));
+        }
+    }
+    Ok(users)
+}
+
+/// Makes the site that a row names, if there is none yet.
+pub(super) fn mention(db: &Connection, site: Option<&SiteId>, at: Wall) -> Result<(), StoreError> {
+    if let Some(site) = site {
+        db.prepare_cached("INSERT OR IGNORE INTO sites (id, name, created_at) VALUES (?1, ?1, ?2)")?
+            .execute(params![site.as_str(), at.0])?;
+    }
+    Ok(())
+}
+
+fn site(row: &Row<'_>) -> Result<SiteRecord, StoreError> {
+    Ok(SiteRecord {
+        id: wire::id("site", &row.get::<_, String>(0)?)?,
+        name: row.get(1)?,
+        created_at: Wall(row.get(2)?),
+    })
+}
