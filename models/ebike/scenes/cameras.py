@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from .cars import Room
@@ -21,7 +22,7 @@ class Camera:
     fisheye: bool
     width: int
     height: int
-    view: str  # ceiling | hall
+    view: str  # ceiling | hall | open
 
 
 SIZES = ((384, 216), (384, 216), (384, 216), (384, 288), (320, 320))
@@ -30,6 +31,11 @@ SIZES = ((384, 216), (384, 216), (384, 216), (384, 288), (320, 320))
 def camera(d: Dice, r: Room) -> Camera:
     w, h = d.pick(SIZES)
     roll = d.u(-0.22, 0.22)
+    if r.open_air:
+        w, h = d.pick(((384, 216), (384, 288), (320, 320), (288, 384)))
+        around, far, fov = d.u(0, 2 * math.pi), d.u(1.8, 5.5), d.u(30, 62)
+        place = (far * math.cos(around), far * math.sin(around), d.u(0.7, 2.4) if d.chance(0.75) else d.u(2.4, 4.0))
+        return Camera(place, (d.u(-0.35, 0.35), d.u(-0.35, 0.35), d.u(0.45, 0.9)), roll * 0.25, fov, False, w, h, "open")
     if r.hall:
         place = (d.u(-r.x, r.x) * 0.9, d.sign() * r.y * d.u(0.75, 0.97), d.u(1.3, min(2.6, r.z - 0.1)))
         return Camera(place, (d.u(-0.4, 0.4), d.u(-0.4, 0.4), d.u(0.4, 0.9)), roll * 0.3, d.u(58, 95), False, w, h, "hall")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .cameras import Camera, camera
-from .cars import Room, room
+from .cars import Room, room, yard
 from .dice import Dice
 from .ebikes import Seat, Vehicle, ebike
 from .people import Body, Pose
@@ -91,16 +91,22 @@ class _Floor:
 
 
 def compose(
-    seed: str, library: list[Ready], unseen_only: bool = False, story: str | None = None, views: int = 1, only: str | None = None
+    seed: str,
+    library: list[Ready],
+    unseen_only: bool = False,
+    story: str | None = None,
+    views: int = 1,
+    only: str | None = None,
+    setting: str | None = None,
 ) -> Composition:
     """The same seed and library give the same pictures; more views cost less than more scenes.
 
-    ``story`` and ``only`` (the rivals' class) are drawn when not given.
+    ``story``, ``setting`` (car, hall, open) and ``only`` (the rivals' class) are drawn when not given.
     """
     d = Dice(seed)
     story = story or d.weighted({"ebike": 0.43, "rival": 0.38, "people": 0.13, "empty": 0.06})
-    hall = d.chance(0.2)
-    r = room(d.fork(), hall)
+    setting = setting or d.weighted({"car": 0.66, "hall": 0.16, "open": 0.18})
+    r = yard(d.fork()) if setting == "open" else room(d.fork(), setting == "hall")
     eyes = d.fork()
     cameras = [camera(eyes.fork(), r) for _ in range(views)]
     spot = _Floor(d.fork(), r)
@@ -200,8 +206,14 @@ def compose(
         at = spot.place(v.mesh.vertices[::5], 0.25, along=False)
         if at:
             things.append(Placed("clutter", v.kind, *at, mesh=v.mesh))
+    if r.open_air:  # photographs are taken of something
+        cameras = [_aimed(c, d.pick([t for t in things if t.label != "person"] or things)) if things else c for c in cameras]
     gains = (d.u(0.88, 1.12), 1.0, d.u(0.88, 1.12))
     return Composition(r, cameras, things[:MAX_THINGS], story, d.u(0.34, 0.72), gains, d.u(0.85, 1.2), d)
+
+
+def _aimed(c: Camera, t: Placed) -> Camera:
+    return replace(c, place=(c.place[0] + t.x, c.place[1] + t.y, c.place[2]), target=(c.target[0] + t.x, c.target[1] + t.y, c.target[2]))
 
 
 def _grips(seat: Seat, px: float = 0.0, py: float = 0.0) -> tuple[tuple[float, float, float], tuple[float, float, float]]:

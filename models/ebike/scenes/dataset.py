@@ -11,6 +11,7 @@ import json
 import os
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -24,11 +25,11 @@ from .sensor import develop, exposure
 from .stage import Stage
 
 
-def put_up(stage: Stage, c: Composition) -> None:
+def put_up(stage: Stage, c: Composition, panoramas: Sequence[Path] = ()) -> None:
     """Fills the stage, all but the camera."""
     stage.clear()
     stage.add(c.room.mesh)
-    for leaf in leaves(c.room):
+    for leaf in [] if c.room.open_air else leaves(c.room):
         stage.add(leaf)
     for i, t in enumerate(c.things):
         if t.ready is not None:
@@ -36,13 +37,13 @@ def put_up(stage: Stage, c: Composition) -> None:
         else:
             o = stage.add(t.mesh, i + 1)
         stage.place(o, t.x, t.y, t.yaw, t.lean)
-    stage.sky(c.room.sky)
+    stage.sky(c.room.sky, c.dice.pick(panoramas) if c.room.panorama and panoramas else None, c.dice.u(0, 6.28))
 
 
 def render_scene(stage: Stage, out: Path, name: str, seed: str, library: list[assets.Ready], a: argparse.Namespace) -> None:
     """All views of one scene."""
-    c = compose(seed, library, a.unseen, a.story, a.views, a.only)
-    put_up(stage, c)
+    c = compose(seed, library, a.unseen, a.story, a.views, a.only, a.setting)
+    put_up(stage, c, [f for folder in a.panoramas for f in sorted(folder.glob("*.hdr"))])
     for k, camera in enumerate(c.cameras):
         stage.camera(camera)
         light, mask = stage.render(hash_of(seed)), stage.mask()
@@ -78,6 +79,8 @@ def main() -> None:
     p.add_argument("--views", type=int, default=2, help="cameras a scene, 1 to 8")
     p.add_argument("--story", choices=("ebike", "rival", "people", "empty"))
     p.add_argument("--only", choices=("bicycle", "kick_scooter", "wheelchair", "pram", "trolley"), help="with rivals of this class only")
+    p.add_argument("--setting", choices=("car", "hall", "open"))
+    p.add_argument("--panoramas", type=Path, nargs="*", default=[], help="folders of .hdr panoramas: light and background in the open")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     stage = Stage(a.threads)

@@ -109,9 +109,22 @@ class Stage:
         self.scene.render.resolution_x, self.scene.render.resolution_y = c.width, c.height
         self.scene.render.resolution_percentage = 100
 
-    def sky(self, strength: float) -> None:
-        node = self.scene.world.node_tree.nodes["Background"]
-        node.inputs[0].default_value = (strength, strength, strength, 1)
+    def sky(self, strength: float, panorama: Path | None = None, turn: float = 0.0) -> None:
+        """Even light, or a panorama's light and picture turned about the vertical."""
+        tree = self.scene.world.node_tree
+        node = tree.nodes["Background"]
+        for n in [n for n in tree.nodes if n.type in ("TEX_ENVIRONMENT", "MAPPING", "TEX_COORD")]:
+            tree.nodes.remove(n)
+        if panorama is None:
+            node.inputs[0].default_value, node.inputs[1].default_value = (strength, strength, strength, 1), 1.0
+            return
+        picture, mapping, where = (tree.nodes.new(f"ShaderNode{n}") for n in ("TexEnvironment", "Mapping", "TexCoord"))
+        picture.image = bpy.data.images.load(str(panorama), check_existing=True)
+        mapping.inputs["Rotation"].default_value[2] = turn
+        tree.links.new(where.outputs["Generated"], mapping.inputs["Vector"])
+        tree.links.new(mapping.outputs["Vector"], picture.inputs["Vector"])
+        tree.links.new(picture.outputs["Color"], node.inputs[0])
+        node.inputs[1].default_value = strength
 
     # -- pictures -------------------------------------------------------------------------------
 
@@ -135,8 +148,8 @@ class Stage:
         """Object indices as [h, w] bytes."""
         c, s = self.scene.cycles, self.scene
         node = s.world.node_tree.nodes["Background"]
-        sky = tuple(node.inputs[0].default_value)
-        node.inputs[0].default_value = (0, 0, 0, 1)
+        sky = node.inputs[1].default_value
+        node.inputs[1].default_value = 0.0
         c.samples, c.use_denoising, c.max_bounces = 1, False, 0
         s.view_settings.view_transform = "Raw"
         s.view_settings.exposure, s.view_settings.gamma = 0, 1
@@ -146,7 +159,7 @@ class Stage:
         s.view_layers[0].material_override = self._mask
         out = self._shoot("index.png", cv2.IMREAD_GRAYSCALE)
         s.view_layers[0].material_override = None
-        node.inputs[0].default_value = sky
+        node.inputs[1].default_value = sky
         return out
 
     def _shoot(self, name: str, how: int) -> np.ndarray:

@@ -41,7 +41,7 @@ class Recipe:
     any_turn: float = 0.12
     grey: float = 0.08
     stamp: float = 0.3
-    zoom: tuple[float, float] = (0.6, 1.35)
+    zoom: tuple[float, float] = (0.65, 1.6)
 
 
 def warp(r: random.Random, shot: Shot, width: int, height: int, zoom: float, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:

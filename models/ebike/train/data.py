@@ -63,7 +63,7 @@ def _pseudo(picture: np.ndarray, session: object) -> Shot:
     return Shot(picture, mask, tuple(labels), real=True)
 
 
-def real_frames(clips: Path | None, panoramas: Path | None, base: Path, per_clip: int = 60, per_panorama: int = 14) -> list[Shot]:
+def real_frames(clips: Path | None, panoramas: list[Path], base: Path, per_clip: int = 60, per_panorama: int = 14) -> list[Shot]:
     """Frames of real clips (CC BY) and views cut out of panoramas (CC0), as backgrounds and negatives."""
     import onnxruntime
 
@@ -79,7 +79,7 @@ def real_frames(clips: Path | None, panoramas: Path | None, base: Path, per_clip
             ok, frame = video.read()
             if ok:
                 out.append(_pseudo(frame, session))
-    for path in sorted(panoramas.glob("*.hdr")) if panoramas else []:
+    for path in [f for folder in panoramas for f in sorted(folder.glob("*.hdr"))]:
         light = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         out += [_pseudo(view, session) for view in _views(light, per_panorama)]
     return out

@@ -1,0 +1,77 @@
+"""The second look's crops, labels and scores, and the comparison of two models."""
+
+import numpy as np
+import pytest
+
+from compare import against, reading
+from decode import PAD, Found, look_at
+from evaluate import Judged
+from train.look import LABELS, SIZE, Look
+from train.second import label_of, widened
+
+
+def test_look_at_is_square_centred_and_padded() -> None:
+    picture = np.zeros((100, 200, 3), np.uint8)
+    picture[40:60, 90:110] = 255
+    crop = look_at(picture, (90, 40, 110, 60), 48)
+    assert crop.shape == (48, 48, 3)
+    assert crop[24, 24, 0] == 255
+    assert crop[1, 1, 0] == 0  # a fifth more than the box
+    assert (look_at(picture, (0, 0, 80, 20), 48)[0] == PAD).all()  # above the edge
+    assert (look_at(picture, (300, 300, 320, 320), 48) == PAD).all()
+
+
+TRUTH = np.array([[10, 10, 60, 60, 0], [20, 0, 50, 50, 6], [100, 10, 140, 60, 3], [150, 10, 170, 90, 6]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("box", "label"),
+    [
+        ((12, 8, 62, 62), 0),  # the e-bike, a little off
+        ((10, 0, 60, 60), 0),  # with its rider
+        ((98, 12, 138, 58), 3),
+        ((150, 12, 172, 88), 6),
+        ((180, 100, 220, 140), 7),
+        ((20, 20, 40, 40), None),  # a part of the e-bike: who could say
+        ((0, 0, 150, 100), None),  # far too large, but an e-bike is in it
+    ],
+)
+def test_label_of_says_nothing_where_it_cannot(box: tuple[int, ...], label: int | None) -> None:
+    assert label_of(np.array(box, np.float32), TRUTH, widened(TRUTH)) == label
+
+
+def test_look_gives_a_row_of_logits_for_a_crop() -> None:
+    import torch
+
+    net = Look()
+    net.freeze(3)
+    with torch.no_grad():
+        assert net(torch.zeros(2, 3, SIZE, SIZE)).shape == (2, len(LABELS))
+    assert not net._blocks[0]._project_conv.weight.requires_grad
+    assert net.train()._bn0.training is False
+
+
+def picture(ebike: bool, score: float) -> Judged:
+    truth = [(0, [0.0, 0.0, 10.0, 10.0])] if ebike else []
+    return Judged("p", "site", truth, [Found(0, score, (0, 0, 10, 10))] if score else [], (20, 20))
+
+
+def test_reading_is_at_the_share_of_false_pictures() -> None:
+    negatives = [picture(False, s) for s in (0.9, 0.4, 0.3, 0.2)]
+    positives = [picture(True, s) for s in (0.8, 0.5, 0.35, 0.1)]
+    assert reading(negatives + positives, 0.25) == {"ebikes": 4, "negatives": 4, "threshold": 0.4, "found": 2, "recall": 0.5}
+    assert reading(negatives + positives, 0.0)["found"] == 0
+
+
+@pytest.mark.parametrize(
+    ("found", "lift", "wheelchair", "reasons"),
+    [(3, 1, 0, 0), (2, 1, 0, 1), (4, 0, 0, 1), (4, 1, 2, 1), (1, 0, 2, 3)],
+)
+def test_a_new_model_must_not_lose(found: int, lift: int, wheelchair: int, reasons: int) -> None:
+    def judged(n: int, a: int, b: int) -> dict:
+        return {
+            "held_back": {"found": n, "ebikes": 5},
+            "clips": {"lift": {"ebike": True, "events": a}, "chair": {"ebike": False, "events": b}},
+        }
+
+    assert len(against(judged(3, 1, 0), judged(found, lift, wheelchair))) == reasons
