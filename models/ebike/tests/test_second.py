@@ -7,7 +7,7 @@ from compare import against, reading
 from decode import PAD, Found, look_at
 from evaluate import Judged
 from train.look import LABELS, SIZE, Look
-from train.second import label_of, widened
+from train.second import fit, label_of, widened
 
 
 def test_look_at_is_square_centred_and_padded() -> None:
@@ -40,15 +40,25 @@ def test_label_of_says_nothing_where_it_cannot(box: tuple[int, ...], label: int 
     assert label_of(np.array(box, np.float32), TRUTH, widened(TRUTH)) == label
 
 
-def test_look_gives_a_row_of_logits_for_a_crop() -> None:
+def test_look_gives_probabilities() -> None:
     import torch
 
-    net = Look()
-    net.freeze(3)
     with torch.no_grad():
-        assert net(torch.zeros(2, 3, SIZE, SIZE)).shape == (2, len(LABELS))
-    assert not net._blocks[0]._project_conv.weight.requires_grad
-    assert net.train()._bn0.training is False
+        rows = Look()(torch.zeros(2, 3, SIZE, SIZE))
+    assert rows.shape == (2, len(LABELS))
+    assert rows.sum(1).numpy() == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_fit_separates_and_stays_near_its_start_when_pulled() -> None:
+    import torch
+
+    x = torch.randn(400, 6, generator=torch.Generator().manual_seed(1))
+    y = (x[:, 0] > 0).long()
+    weight, bias = torch.zeros(2, 6), torch.zeros(2)
+    w, b = fit(x, y, weight, bias, 1e-4)
+    assert ((x @ w.T + b).argmax(1) == y).float().mean() > 0.95
+    held, _ = fit(x, y, weight, bias, 1e3)
+    assert held.abs().max() < 0.01
 
 
 def picture(ebike: bool, score: float) -> Judged:

@@ -1,6 +1,7 @@
-"""The second look's net: the first two thirds of EfficientNet-Lite0 (ImageNet weights, Apache-2.0) and a small head.
+"""The second look's net: EfficientNet-Lite0 (ImageNet weights, Apache-2.0) with a head of its own.
 
-It sees one candidate's crop, larger and better centred than the detector did, and says what it is.
+It sees one candidate's crop, larger and better centred than the detector did, and says what it is. The trunk keeps
+its weights: it has seen real motor scooters and bicycles, which no render replaces; only the head is learnt.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from torch import Tensor, nn
 from boxes import CLASSES
 
 LABELS = (*CLASSES, "nothing")
-SIZE = 112
-# (kernel, stride, expansion, channels) of the blocks that are used: as far as stride 16.
+SIZE = 128
+# (kernel, stride, expansion, channels) of the blocks.
 BLOCKS = (
     (3, 1, 1, 16), (3, 2, 6, 24), (3, 1, 6, 24), (5, 2, 6, 40), (5, 1, 6, 40), (3, 2, 6, 80), (3, 1, 6, 80), (3, 1, 6, 80),
-    (5, 1, 6, 112), (5, 1, 6, 112), (5, 1, 6, 112),
+    (5, 1, 6, 112), (5, 1, 6, 112), (5, 1, 6, 112), (5, 2, 6, 192), (5, 1, 6, 192), (5, 1, 6, 192), (5, 1, 6, 192), (3, 1, 6, 320),
 )  # fmt: skip
+WIDE = 1280
+# ImageNet classes that are nearest to ours; where a label has none, its head starts from their common mean.
+IMAGENET = {"ebike": (665, 670), "bicycle": (444, 671), "pram": (), "trolley": (791, 428, 830), "wheelchair": (), "kick_scooter": ()}
 
 
 def padded(x: Tensor, conv: nn.Conv2d) -> Tensor:
@@ -47,10 +51,10 @@ class Block(nn.Module):
         return x + y if self.adds else y
 
 
-class Look(nn.Module):
-    """``forward``: [n, 3, 112, 112] BGR 0..255 to [n, 8] logits. Norms keep ImageNet's statistics."""
+class Trunk(nn.Module):
+    """[n, 3, 128, 128] BGR 0..255 to [n, 1280] features."""
 
-    def __init__(self, start: Path | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._conv_stem, self._bn0 = nn.Conv2d(3, 32, 3, 2, bias=False), nn.BatchNorm2d(32, eps=1e-3)
         blocks, inside = [], 32
@@ -58,30 +62,35 @@ class Look(nn.Module):
             blocks.append(Block(inside, kernel, stride, expansion, out))
             inside = out
         self._blocks = nn.ModuleList(blocks)
-        self.mix, self.out = nn.Conv2d(inside, 256, 1), nn.Linear(256, len(LABELS))
-        if start:
-            state = torch.load(start, map_location="cpu")
-            state = state.get("net", state)
-            mine = self.state_dict()
-            self.load_state_dict({k: state.get(k, v) for k, v in mine.items()})
-        self.eval()
-
-    def train(self, mode: bool = True) -> Look:
-        super().train(mode)
-        for m in self.modules():
-            if isinstance(m, nn.BatchNorm2d):
-                m.eval()
-        return self
-
-    def freeze(self, blocks: int) -> None:
-        """The stem and the first blocks stay as they are."""
-        for part in (self._conv_stem, self._bn0, *self._blocks[:blocks]):
-            part.requires_grad_(False)
+        self._conv_head, self._bn1 = nn.Conv2d(inside, WIDE, 1, bias=False), nn.BatchNorm2d(WIDE, eps=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
         x = (x.flip(1) - 127.0) / 128.0
         x = F.relu6(self._bn0(padded(x, self._conv_stem)))
         for block in self._blocks:
             x = block(x)
-        x = F.relu(self.mix(x)).mean((2, 3))
-        return self.out(F.dropout(x, 0.2, self.training))
+        return F.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
+
+
+class Look(nn.Module):
+    """``forward``: crops to probabilities [n, 8] of LABELS."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk, self.head = Trunk(), nn.Linear(WIDE, len(LABELS))
+        self.eval()
+
+    def forward(self, crops: Tensor) -> Tensor:
+        return self.head(self.trunk(crops)).softmax(-1)
+
+
+def published(path: Path) -> tuple[Look, Tensor, Tensor]:
+    """The net with the published trunk, and the head's start: weights [8, 1280] and biases from ImageNet's classes."""
+    state = torch.load(path, map_location="cpu")
+    look = Look()
+    look.trunk.load_state_dict({k: v for k, v in state.items() if not k.startswith("_fc")})
+    w, b = state["_fc.weight"], state["_fc.bias"]
+    rows = [IMAGENET.get(name, ()) for name in LABELS]
+    weight = torch.stack([w[list(r)].mean(0) if r else w.mean(0) for r in rows])
+    bias = torch.stack([b[list(r)].mean() if r else b.mean() for r in rows])
+    return look, weight, bias

@@ -1,13 +1,14 @@
-"""Trains the second look: python -m train.second --start lite0.pth --detector ebike.onnx --renders work/renders --out work/look1
+"""Trains the second look: python -m train.second --start lite0.pth --detector ebike.onnx --renders work/renders --out work/look
 
 Crops come from augmented renders: the true boxes shaken, what the detector takes for a vehicle there (right or
-wrong), and places where nothing is. Resumable like ``fit``.
+wrong), and places where nothing is. The trunk only computes features, once for each crop; they are kept in the
+run's folder, a file for every ``--chunk`` crops, and the head is fitted to all of them in seconds. Starting the
+same command again adds crops until there are ``--crops``.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import os
 import random
 import time
@@ -21,14 +22,14 @@ import onnx
 import onnxruntime
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from boxes import CLASSES
 from decode import decode, letterbox, look_at, overlap
 
 from .augment import Mixer
 from .data import Renders, real_frames
-from .fit import rate, save
-from .look import LABELS, SIZE, Look
+from .look import LABELS, SIZE, published
 
 PERSON, NOTHING = CLASSES.index("person"), len(CLASSES)
 CANVASES = ((416, 256), (416, 256), (416, 416), (320, 416))
@@ -68,14 +69,18 @@ def label_of(box: np.ndarray, truth: np.ndarray, wide: np.ndarray) -> int | None
     return PERSON if len(people) and overlap(box[None], people[:, :4])[0].max() > 0.35 else NOTHING
 
 
+def session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
 class Crops:
     """Draws crops and their labels."""
 
     def __init__(self, mixer: Mixer, detector: Path | None, seed: int) -> None:
         self._mixer, self._r = mixer, random.Random(seed)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.log_severity_level = 1, 3
-        self._net = onnxruntime.InferenceSession(str(detector), options, providers=["CPUExecutionProvider"]) if detector else None
+        self._net = session(detector) if detector else None
 
     def _shaken(self, box: np.ndarray, amount: float = 0.12) -> np.ndarray:
         r, side = self._r, float(max(box[2] - box[0], box[3] - box[1]))
@@ -114,119 +119,129 @@ class Crops:
             out.append((look_at(picture, tuple(box), SIZE), label))
         return out
 
-    def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-        got: list[tuple[np.ndarray, int]] = []
-        while len(got) < size:
-            got += self.draw()
-        self._r.shuffle(got)
-        got = got[:size]
-        x = np.ascontiguousarray(np.stack([c for c, _ in got]).transpose(0, 3, 1, 2)).astype(np.float32)
-        return torch.from_numpy(x), torch.tensor([v for _, v in got])
 
-
-class Probable(torch.nn.Module):
-    def __init__(self, net: Look) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, crops: torch.Tensor) -> torch.Tensor:
-        return self.net(crops).softmax(-1)
-
-
-def export(net: Look, path: Path) -> None:
-    served = Probable(copy.deepcopy(net)).eval()
+def write(net: torch.nn.Module, path: Path, output: str) -> None:
+    """As ONNX, checked against torch."""
     torch.onnx.export(
-        served, (torch.zeros(2, 3, SIZE, SIZE),), str(path), input_names=["crops"], output_names=["labels"], opset_version=17, dynamo=False,
-        dynamic_axes={"crops": {0: "batch"}, "labels": {0: "batch"}},
+        net, (torch.zeros(2, 3, SIZE, SIZE),), str(path), input_names=["crops"], output_names=[output], opset_version=17, dynamo=False,
+        dynamic_axes={"crops": {0: "batch"}, output: {0: "batch"}},
     )  # fmt: skip
     onnx.checker.check_model(onnx.load(str(path)))
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     x = np.random.RandomState(1).uniform(0, 255, (3, 3, SIZE, SIZE)).astype(np.float32)
     with torch.no_grad():
-        gap = float(np.abs(session.run(None, {"crops": x})[0] - served(torch.from_numpy(x)).numpy()).max())
-    if gap > 1e-3:
+        gap = float(np.abs(session(path).run(None, {"crops": x})[0] - net(torch.from_numpy(x)).numpy()).max())
+    if gap > 1e-2:
         raise SystemExit(f"the exported file does not compute what torch computes: {gap}")
+
+
+def smaller(path: Path) -> None:
+    """Keeps the weights of a file as half floats, which the runtime turns back into floats when it loads them."""
+    model = onnx.load(str(path))
+    for i, t in enumerate(list(model.graph.initializer)):
+        if t.data_type != onnx.TensorProto.FLOAT or np.prod(t.dims) < 256:
+            continue
+        half = onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(t).astype(np.float16), t.name + ".half")
+        model.graph.initializer.remove(t)
+        model.graph.initializer.append(half)
+        model.graph.node.insert(0, onnx.helper.make_node("Cast", [half.name], [t.name], name=f"widen{i}", to=onnx.TensorProto.FLOAT))
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def fit(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, pull: float, balance: float = 0.5) -> tuple[Tensor, Tensor]:
+    """Head weights by maximum likelihood, pulled towards where they start from by ``pull`` (in deviations of the features).
+
+    ``balance`` 0 leaves the classes as frequent as they are, 1 makes them equally important.
+    """
+    mean, spread = x.mean(0), x.std(0) + 1e-2
+    z = (x - mean) / spread
+    start = weight * spread
+    w = start.clone().requires_grad_()
+    b = (bias + weight @ mean).clone().requires_grad_()
+    counts = torch.bincount(y, minlength=len(bias)).clamp(1).float()
+    share = (counts.sum() / counts / len(counts)) ** balance
+    optimiser = torch.optim.LBFGS([w, b], max_iter=150, history_size=15, line_search_fn="strong_wolfe")
+
+    def cost() -> Tensor:
+        optimiser.zero_grad()
+        c = F.cross_entropy(z @ w.T + b, y, weight=share, label_smoothing=0.03) + pull * ((w - start) ** 2).sum()
+        c.backward()
+        return c
+
+    optimiser.step(cost)
+    with torch.no_grad():
+        return w / spread, b - (w / spread) @ mean
+
+
+def gather(crops: Crops, net: onnxruntime.InferenceSession, count: int) -> tuple[np.ndarray, np.ndarray]:
+    got: list[tuple[np.ndarray, int]] = []
+    while len(got) < count:
+        got += crops.draw()
+    got = got[:count]
+    parts = []
+    for k in range(0, count, 32):
+        x = np.stack([c for c, _ in got[k : k + 32]]).transpose(0, 3, 1, 2)
+        parts.append(net.run(None, {"crops": np.ascontiguousarray(x, np.float32)})[0])
+    return np.concatenate(parts), np.array([label for _, label in got])
 
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--start", type=Path, required=True, help="EfficientNet-Lite0 weights, or another run's ema.pt")
+    p.add_argument("--start", type=Path, required=True, help="EfficientNet-Lite0 weights (efficientnet-lite0-57934424.pth)")
     p.add_argument("--detector", type=Path, help="ONNX file whose candidates are learnt from")
     p.add_argument("--renders", type=Path, nargs="+", required=True)
     p.add_argument("--clips", type=Path)
     p.add_argument("--panoramas", type=Path, nargs="*", default=[])
     p.add_argument("--base", type=Path, help="base net, to label people on real frames")
     p.add_argument("--out", type=Path, required=True)
-    p.add_argument("--steps", type=int, default=1500)
-    p.add_argument("--batch", type=int, default=32)
-    p.add_argument("--rate", type=float, default=6e-4)
-    p.add_argument("--frozen", type=int, default=3, help="blocks that stay as they are")
+    p.add_argument("--crops", type=int, default=12000)
+    p.add_argument("--chunk", type=int, default=512)
+    p.add_argument("--pull", type=float, default=1e-3)
     p.add_argument("--real-share", type=float, default=0.2)
-    p.add_argument("--refresh", type=int, default=50)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(a.threads)
     cv2.setNumThreads(1)
-    torch.manual_seed(a.seed)
-    renders = Renders(a.renders)
-    real = real_frames(a.clips, a.panoramas, a.base) if a.base else []
-    print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}", flush=True)
-    net = Look(a.start)
-    ema, step, last = copy.deepcopy(net), 0, a.out / "last.pt"
-    net.freeze(a.frozen)
-    groups = [
-        {"params": [q for n, q in net.named_parameters() if q.requires_grad and not n.startswith(("mix", "out"))], "factor": 0.4},
-        {"params": [*net.mix.parameters(), *net.out.parameters()], "factor": 1.0},
-    ]
-    optimiser = torch.optim.AdamW(groups, lr=a.rate, weight_decay=1e-3)
-    if last.exists():
-        state = torch.load(last, map_location="cpu")
-        net.load_state_dict(state["net"])
-        ema.load_state_dict(state["ema"])
-        optimiser.load_state_dict(state["optimiser"])
-        step = state["step"]
-    net.train()
-    seed = a.seed * 1000 + step
-    crops = Crops(Mixer(renders, real, seed, a.real_share), a.detector, seed)
-
-    def keep() -> None:
-        save(a.out / "ema.pt", {"net": ema.state_dict(), "step": step})
-        save(last, {"net": net.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
-        export(ema, a.out / "second.onnx")
-
-    began, since, sums, right, seen = time.process_time(), step, 0.0, np.zeros(len(LABELS)), np.zeros(len(LABELS))
-    while step < a.steps:
-        for g in optimiser.param_groups:
-            g["lr"] = rate(step, a.steps, a.rate) * g["factor"]
-        x, y = crops.batch(a.batch)
-        logits = net(x)
-        cost = F.cross_entropy(logits, y, label_smoothing=0.05)
-        optimiser.zero_grad()
-        cost.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimiser.step()
-        with torch.no_grad():
-            d = min(0.995, (step + 1) / (step + 11))
-            for e, q in zip(ema.parameters(), net.parameters(), strict=True):
-                e.mul_(d).add_(q, alpha=1 - d)
-        step += 1
-        sums += float(cost.detach())
-        ok = (logits.detach().argmax(1) == y).numpy()
-        for label, hit in zip(y.tolist(), ok, strict=True):
-            seen[label] += 1
-            right[label] += hit
-        if step % 20 == 0:
-            each = (time.process_time() - began) / (step - since)
-            share = " ".join(f"{n[:7]} {h / max(s, 1):.2f}/{int(s)}" for n, h, s in zip(LABELS, right, seen, strict=True))
-            print(f"{step} loss {sums / 20:.3f} {each:.2f} s/step  {share}", flush=True)
-            sums, right[:], seen[:] = 0.0, 0, 0
-        if step % a.refresh == 0:
+    look, weight, bias = published(a.start)
+    trunk = a.out / "trunk.onnx"
+    if not trunk.exists():
+        write(look.trunk.eval(), trunk, "features")
+    chunks = sorted(a.out.glob("????????.npz"))
+    if len(chunks) * a.chunk < a.crops:
+        renders = Renders(a.renders)
+        real = real_frames(a.clips, a.panoramas, a.base) if a.base else []
+        print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}", flush=True)
+        net = session(trunk)
+        while len(chunks) * a.chunk < a.crops:
+            began, seed = time.process_time(), a.seed * 100_000 + len(chunks)
             renders.refresh()
-            keep()
-    keep()
-    print(f"stopped at step {step} of {a.steps}", flush=True)
+            x, y = gather(Crops(Mixer(renders, real, seed, a.real_share), a.detector, seed), net, a.chunk)
+            path = a.out / f"{seed:08d}.npz"
+            np.savez(path.with_suffix(".tmp.npz"), x=x.astype(np.float16), y=y)
+            path.with_suffix(".tmp.npz").replace(path)
+            chunks = sorted(a.out.glob("????????.npz"))
+            print(
+                f"{len(chunks) * a.chunk} crops, {time.process_time() - began:.1f} s, {np.bincount(y, minlength=len(LABELS)).tolist()}",
+                flush=True,
+            )
+    data = [np.load(c) for c in chunks]
+    x = torch.from_numpy(np.concatenate([d["x"] for d in data]).astype(np.float32))
+    y = torch.from_numpy(np.concatenate([d["y"] for d in data]))
+    held = torch.arange(len(y)) >= len(y) * 9 // 10  # the newest tenth shows how well the rest carries over
+    w, b = fit(x[~held], y[~held], weight, bias, a.pull)
+    guess = (x[held] @ w.T + b).argmax(1)
+    for k, name in enumerate(LABELS):
+        of = y[held] == k
+        print(f"{name:13} {int(of.sum()):5d} crops, {float((guess[of] == k).float().mean()) if of.any() else 0:.2f} right")
+    w, b = fit(x, y, weight, bias, a.pull)
+    with torch.no_grad():
+        look.head.weight.copy_(w)
+        look.head.bias.copy_(b)
+    write(look.eval(), a.out / "second.onnx", "labels")
+    smaller(a.out / "second.onnx")
+    print(f"second.onnx: {(a.out / 'second.onnx').stat().st_size / 1e6:.2f} MB, {len(y)} crops", flush=True)
 
 
 if __name__ == "__main__":
