@@ -49,12 +49,12 @@ def ahead(found: list[Found], margin: float) -> list[Found]:
 class Second:
     """A second look at the detector's candidates: their crops are classified, and both opinions make the score.
 
-    A candidate is a box whose best vehicle class reaches ``floor``, whichever vehicle that is; of boxes on the same
-    spot the strongest is looked at. A class's new score is detector ** (1 - weight) * second ** weight, the
-    detector's part being its best vehicle score: where something is, is its word; what it is, the second's.
+    A candidate is a vehicle's box, whichever vehicle the detector calls it, whose e-bike score reaches ``floor``; of
+    boxes on the same spot the strongest is looked at. Every class's new score is
+    detector ** (1 - weight) * second ** weight, the detector's part being that class's score at the box's cell.
     """
 
-    def __init__(self, path: Path, floor: float = 0.1, weight: float = 0.6, most: int = 6) -> None:
+    def __init__(self, path: Path, floor: float = 0.04, weight: float = 0.4, most: int = 6) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = 1, 3
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -63,8 +63,8 @@ class Second:
         self.looks: list[int] = []
 
     def __call__(self, picture: np.ndarray, found: list[Found]) -> list[Found]:
-        vehicles = [f for f in found if f.label < PERSON and max(f.others[:PERSON]) >= self._floor]
-        out = [f for f in found if f.label == PERSON]
+        vehicles = [f for f in found if f.label < PERSON and f.others[EBIKE] >= self._floor]
+        out = [f for f in found if f.label == PERSON or f.others[EBIKE] < self._floor]
         self.looks.append(0)
         if not vehicles:
             return out
@@ -73,12 +73,10 @@ class Second:
         self.looks[-1] = len(keep)
         crops = np.stack([look_at(picture, vehicles[k].box, self._size) for k in keep]).transpose(0, 3, 1, 2)
         for k, p in zip(keep, self._session.run(None, {"crops": np.ascontiguousarray(crops, np.float32)})[0], strict=True):
-            scores = strength[k] ** (1 - self._weight) * p[: PERSON + 1] ** self._weight
-            others = tuple(float(v) for v in scores)
-            out.append(Found(EBIKE, others[EBIKE], vehicles[k].box, others))
-            best = int(scores[:PERSON].argmax())
-            if best != EBIKE:
-                out.append(Found(best, others[best], vehicles[k].box, others))
+            first = np.array(vehicles[k].others)
+            others = tuple(float(v) for v in first ** (1 - self._weight) * p[: len(first)] ** self._weight)
+            best = int(np.argmax(others[:PERSON]))
+            out += [Found(c, others[c], vehicles[k].box, others) for c in {EBIKE, best}]
         return sorted(out, key=lambda f: -f.score)
 
 
@@ -290,8 +288,8 @@ def main() -> None:
     p.add_argument("--coco", type=Path, help="a COCO export with annotations.json, such as held-back alarms of a site")
     p.add_argument("--clips", type=Path)
     p.add_argument("--second", type=Path, help="a classifier that looks again at each candidate")
-    p.add_argument("--second-weight", type=float, default=0.6, help="its share in the score, 0 to 1")
-    p.add_argument("--second-floor", type=float, default=0.1, help="the vehicle score that makes a candidate")
+    p.add_argument("--second-weight", type=float, default=0.4, help="its share in the score, 0 to 1")
+    p.add_argument("--second-floor", type=float, default=0.04, help="the e-bike score that makes a candidate")
     p.add_argument("--threshold", type=float, default=0.35)
     p.add_argument("--margin", type=float, help="count e-bike boxes only when so far ahead of rivals, as the server's rule does")
     p.add_argument("--every", type=int, default=2, help="look at every n-th picture of a clip (2 = 5 looks a second)")
