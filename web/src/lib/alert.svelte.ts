@@ -1,0 +1,58 @@
+// When the room is called: which sound, how often, and whether the browser lets it be heard.
+
+import { isReady, play, wake } from "./sound";
+import { prefs } from "./prefs.svelte";
+import type { SoundName } from "./types";
+import { world } from "./world.svelte";
+
+const AGAIN_MS = 5000;
+
+class Alerting {
+  /** Whether the browser lets us sound. */
+  ready = $state(false);
+  #timer = 0;
+  #sound: SoundName | null = null;
+
+  start(): () => void {
+    const first = () => void wake().then((ready) => (this.ready = ready));
+    addEventListener("pointerdown", first);
+    addEventListener("keydown", first);
+    first();
+    const stop = world.onAlarm((kind, alarm, sound) => {
+      if (kind === "escalated" && sound) this.#sound = sound;
+      if (kind === "raised" || alarm.state === "raised") this.#call(kind === "escalated" && sound ? sound : prefs.sound);
+    });
+    this.#timer = setInterval(() => this.#again(), AGAIN_MS);
+    return () => {
+      removeEventListener("pointerdown", first);
+      removeEventListener("keydown", first);
+      clearInterval(this.#timer);
+      stop();
+    };
+  }
+
+  async enable(): Promise<void> {
+    this.ready = await wake();
+    if (this.ready) play(prefs.sound, prefs.volume);
+  }
+
+  /** Lets the chosen sound be heard, also when muted: it was asked for. */
+  async sample(): Promise<void> {
+    this.ready = await wake();
+    play(prefs.sound, prefs.volume);
+  }
+
+  #call(sound: SoundName): void {
+    this.ready = isReady();
+    if (!prefs.muted) play(sound, prefs.volume);
+  }
+
+  #again(): void {
+    this.ready = isReady();
+    const waiting = world.alarms.some((alarm) => alarm.state === "raised");
+    if (!waiting) this.#sound = null;
+    else if (prefs.repeat) this.#call(this.#sound ?? prefs.sound);
+  }
+}
+
+export const alerting = new Alerting();
