@@ -361,7 +361,7 @@ export const en = {
   "site.remove_text": "Only a site that no camera, device or person uses can be removed.",
   "site.remove_title": "Remove {name}?",
   "site.rename": "Name",
-  "site.slug_rule": "Small letters, digits and hyphens",
+  "site.slug_rule": "Small letters, digits, - and _",
   "sound.blocked": "The browser makes no sound before your first click on this page.",
   "sound.chime": "Chime",
   "sound.enable": "Turn the sound on",

@@ -363,7 +363,7 @@ export const zh: Record<keyof typeof en, string> = {
   "site.remove_text": "仅可移除没有摄像机、设备或人员使用的小区。",
   "site.remove_title": "移除 {name}？",
   "site.rename": "名称",
-  "site.slug_rule": "小写字母、数字和连字符",
+  "site.slug_rule": "汉字、小写字母、数字、- 和 _",
   "sound.blocked": "浏览器在您首次点击本页之前不会发声。",
   "sound.chime": "提示音",
   "sound.enable": "开启声音",
