@@ -81,6 +81,8 @@ impl Default for Config {
                 watchdog: Duration::from_secs(2),
                 connect: Duration::from_secs(10),
                 back_off_max: Duration::from_secs(30),
+                ring_span: Duration::from_secs(6),
+                ring_bytes: 16 << 20,
             },
             pipelines: None,
             decode: None,
@@ -131,6 +133,14 @@ impl Config {
         seconds("cameras.watchdog_s", file.cameras.watchdog_s, 0.5, 30.0, "0.5 to 30", &mut c.watchdog)?;
         seconds("cameras.connect_s", file.cameras.connect_s, 1.0, 60.0, "1 to 60", &mut c.connect)?;
         seconds("cameras.back_off_max_s", file.cameras.back_off_max_s, 0.1, 30.0, "0.1 to 30", &mut c.back_off_max)?;
+        seconds("cameras.ring_s", file.cameras.ring_s, 6.0, 120.0, "6 to 120", &mut c.ring_span)?;
+        if let Some(mb) = file.cameras.ring_mb {
+            if !(1..=1024).contains(&mb) {
+                let (path, value) = (path.to_owned(), f64::from(mb));
+                return Err(ConfigError::Range { path, key: "cameras.ring_mb", value, expected: "1 to 1024" });
+            }
+            c.ring_bytes = usize::try_from(mb).unwrap_or(usize::MAX >> 20) << 20;
+        }
         Ok(config)
     }
 }
@@ -170,6 +180,8 @@ struct CamerasWire {
     watchdog_s: Option<f64>,
     connect_s: Option<f64>,
     back_off_max_s: Option<f64>,
+    ring_s: Option<f64>,
+    ring_mb: Option<u32>,
 }
 
 #[cfg(test)]
@@ -194,6 +206,8 @@ mod tests {
             ("lissten = '0.0.0.0:1'", "lissten"),
             ("[cameras]\nwatchdog_s = 900", "0.5 to 30"),
             ("[cameras]\nwatchdog_s = nan", "0.5 to 30"),
+            ("[cameras]\nring_s = 2", "6 to 120"),
+            ("[cameras]\nring_mb = 0", "1 to 1024"),
             ("[inference]\nwindow_ms = 'soon'", "window_ms"),
         ] {
             let message = parse(text).unwrap_err().to_string();

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::Context;
+use axum::serve::ListenerExt;
 use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
@@ -18,7 +19,7 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     access::Role,
@@ -106,6 +107,12 @@ impl Server {
         state.closing = closing.clone();
         let app = api::router(state).merge(dashboard::router());
         let stopped = closing.clone();
+        // Events and live video are many small messages: none waits for the one before it to be acknowledged.
+        let listener = listener.tap_io(|connection| {
+            if let Err(error) = connection.set_nodelay(true) {
+                debug!(%error, "a connection keeps Nagle's algorithm");
+            }
+        });
         let http = tokio::spawn(async move {
             axum::serve(listener, app).with_graceful_shutdown(async move { stopped.cancelled().await }).await
         });

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use crate::{
     alarm::{Act, Alarm},
     base::{AlarmId, CameraId, DeviceId},
-    flow::control::{CameraStatus, Control, ControlError, DeviceStatus},
+    flow::control::{CameraStatus, CameraView, Control, ControlError, DeviceStatus},
 };
 
 /// The running system; see [`Control`] for what each does.
@@ -21,6 +21,7 @@ pub trait Live: Send + Sync + 'static {
     fn device_changed(&self, device: DeviceId) -> BoxFuture<'_, Result<(), ControlError>>;
     fn device_cut(&self, device: DeviceId) -> BoxFuture<'_, Result<(), ControlError>>;
     fn camera(&self, camera: CameraId) -> Option<CameraStatus>;
+    fn view(&self, camera: CameraId) -> Option<CameraView>;
     fn device(&self, device: DeviceId) -> Option<DeviceStatus>;
 }
 
@@ -49,6 +50,10 @@ impl Live for Control {
 
     fn camera(&self, camera: CameraId) -> Option<CameraStatus> {
         Self::camera(self, camera)
+    }
+
+    fn view(&self, camera: CameraId) -> Option<CameraView> {
+        Self::view(self, camera)
     }
 
     fn device(&self, device: DeviceId) -> Option<DeviceStatus> {

@@ -18,6 +18,7 @@ mod sites;
 mod system;
 mod time;
 mod tokens;
+mod view;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -46,6 +47,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Watchers of events at one time; more are refused.
 const WATCHERS: usize = 256;
 
+/// Viewers of live video at one time, over all cameras; more are refused.
+const VIEWERS: usize = 256;
+
 /// What the API stands on; `server.rs` fills it in. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiState {
@@ -72,6 +76,7 @@ pub struct ApiState {
     /// Cancelled at shutdown: open WebSockets are closed with 1001.
     pub closing: CancellationToken,
     watchers: Arc<Semaphore>,
+    viewers: Arc<Semaphore>,
     probes: Arc<Semaphore>,
     /// Changes when a token, a person or a session was changed: open sockets look again at who they serve.
     access: Arc<watch::Sender<()>>,
@@ -117,6 +122,7 @@ impl ApiState {
             sockets: SocketLimits::default(),
             closing: CancellationToken::new(),
             watchers: Arc::new(Semaphore::new(WATCHERS)),
+            viewers: Arc::new(Semaphore::new(VIEWERS)),
             probes: Arc::new(Semaphore::new(probe::AT_ONCE)),
             access: Arc::new(watch::channel(()).0),
         }

@@ -19,7 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     ApiState, alarms, audit, cameras, device_socket, devices, events, probe, problem::ProblemBody, sites, system,
-    tokens,
+    tokens, view,
 };
 
 #[derive(OpenApi)]
@@ -39,6 +39,8 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(cameras::list, cameras::create))
         .routes(routes!(cameras::one, cameras::change, cameras::remove))
         .routes(routes!(probe::probe))
+        .routes(routes!(view::snapshot))
+        .routes(routes!(view::live))
         .routes(routes!(devices::list, devices::create))
         .routes(routes!(devices::one, devices::change, devices::remove))
         .routes(routes!(devices::rotate))

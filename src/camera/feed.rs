@@ -14,8 +14,8 @@ use super::{
     chains::Decoder,
     gate::Gate,
     gst::{Decode, Picture, Pushed},
-    packet::Ring,
     sampling::{Rate, Sampler},
+    tap::Tap,
     watch::Seen,
 };
 use crate::{
@@ -23,10 +23,6 @@ use crate::{
     frame::Frame,
     telemetry::{self, FrameFate},
 };
-
-/// How much of the past the ring keeps.
-const RING_SPAN: Duration = Duration::from_secs(10);
-const RING_BYTES: usize = 16 << 20;
 
 /// At most one log line about damage per camera in this time; the counters know all.
 const LOG_GAP: Duration = Duration::from_secs(10);
@@ -48,7 +44,9 @@ pub(super) struct Common {
     last_packet: AtomicU64,
     last_frame: AtomicU64,
     pub(super) stream: Mutex<Stream>,
-    ring: Mutex<Ring>,
+    /// Grows with each connection.
+    connection: AtomicU64,
+    pub(super) tap: Tap,
 }
 
 /// What is known of the stream.
@@ -71,7 +69,8 @@ fn seen(at: &AtomicU64) -> Option<Mono> {
 }
 
 impl Common {
-    pub(super) fn new(spec: &CameraSpec) -> Self {
+    /// A ring of `ring_span` in at most `ring_bytes`; see [`CameraLimits`](super::CameraLimits).
+    pub(super) fn new(spec: &CameraSpec, ring_span: Duration, ring_bytes: usize) -> Self {
         Self {
             id: spec.id,
             active: AtomicBool::new(false),
@@ -84,7 +83,8 @@ impl Common {
             last_packet: AtomicU64::new(0),
             last_frame: AtomicU64::new(0),
             stream: Mutex::default(),
-            ring: Mutex::new(Ring::new(RING_SPAN, RING_BYTES)),
+            connection: AtomicU64::new(0),
+            tap: Tap::new(ring_span, ring_bytes),
         }
     }
 
@@ -93,16 +93,13 @@ impl Common {
         self.last_packet.store(0, Relaxed);
         self.last_frame.store(0, Relaxed);
         self.broken.store(false, Relaxed);
-        lock(&self.ring).clear();
+        self.connection.fetch_add(1, Relaxed);
+        self.tap.clear();
         lock(&self.stream).rate = Rate::default();
     }
 
     pub(super) fn seen(&self) -> Seen {
         Seen { packet: seen(&self.last_packet), frame: seen(&self.last_frame) }
-    }
-
-    pub(super) fn recent(&self) -> Vec<Packet> {
-        lock(&self.ring).packets().cloned().collect()
     }
 }
 
@@ -188,6 +185,8 @@ impl Feed {
         let packet = Packet {
             camera: self.common.id,
             codec: unit.codec,
+            connection: self.common.connection.load(Relaxed),
+            size: unit.size,
             data: unit.data,
             pts,
             key: unit.key,
@@ -195,7 +194,7 @@ impl Feed {
         };
         self.common.last_packet.store(packet.arrived.0, Relaxed);
         lock(&self.common.stream).rate.packet(pts);
-        lock(&self.common.ring).push(packet.clone());
+        self.common.tap.push(packet.clone());
 
         if self.common.broken.swap(false, Relaxed) || self.codec != Some(packet.codec) {
             self.discard(packet.codec);

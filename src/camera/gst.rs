@@ -15,12 +15,14 @@ pub(super) use decode::{Decode, Picture, Pushed};
 pub(super) use receive::{Receive, Signal};
 
 use super::{Codec, Failure, chains::Decoder};
-use crate::base::Mono;
+use crate::base::{Mono, Size};
 
 /// One encoded picture as it was received.
 #[derive(Clone)]
 pub struct AccessUnit {
     pub codec: Codec,
+    /// The picture's size, if the stream has told it.
+    pub size: Option<Size>,
     /// Annex B byte stream with in-band parameter sets before each key frame; the receiver's own buffer.
     pub data: Bytes,
     /// Presentation time since the start of the connection or clip.

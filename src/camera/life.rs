@@ -18,6 +18,7 @@ use super::{
     diagnose::diagnose,
     feed::{Common, Feed, lock},
     gst::{Receive, Signal},
+    tap::Tap,
     watch::{Verdict, Watch},
 };
 use crate::base::{Mono, Size, clock};
@@ -63,7 +64,7 @@ impl Camera {
         chains: Arc<DecodeChains>,
         sink: SharedSink,
     ) -> io::Result<Self> {
-        let common = Arc::new(Common::new(&spec));
+        let common = Arc::new(Common::new(&spec, limits.ring_span, limits.ring_bytes));
         let (first, reason) = if spec.enabled {
             (Phase::Connecting, format!("connecting to {}", spec.uri))
         } else {
@@ -125,7 +126,13 @@ impl Camera {
     /// The encoded packets of the last seconds, beginning at a key frame; they share the receiver's buffers.
     #[must_use]
     pub fn recent_packets(&self) -> Vec<Packet> {
-        self.common.recent()
+        self.common.tap.recent()
+    }
+
+    /// The encoded packets as they come, for those who read along.
+    #[must_use]
+    pub fn tap(&self) -> Tap {
+        self.common.tap.clone()
     }
 }
 
@@ -135,6 +142,7 @@ impl Drop for Camera {
         if self.thread.take().is_some_and(|t| t.join().is_err()) {
             tracing::error!(camera = %self.common.id, "the camera's thread panicked");
         }
+        self.common.tap.stop();
     }
 }
 

@@ -17,6 +17,7 @@ mod life;
 pub mod packet;
 mod probe;
 pub mod sampling;
+pub mod tap;
 mod uri;
 pub mod watch;
 
@@ -28,6 +29,7 @@ pub use gst::{AccessUnit, read_clip};
 pub use life::{Camera, CameraStats};
 pub use packet::{Codec, Packet};
 pub use probe::{Probe, probe};
+pub use tap::Tap;
 pub use uri::{CameraUri, Scheme, UriError};
 
 use crate::{
@@ -115,4 +117,9 @@ pub struct CameraLimits {
     pub connect: Duration,
     /// The longest pause between two tries (default 30 s); jittered.
     pub back_off_max: Duration,
+    /// How much of the past is kept encoded (default 6 s), and the group of pictures before it: what the clip of an
+    /// alarm begins with.
+    pub ring_span: Duration,
+    /// At most so much of it (default 16 MiB): a camera whose stream is larger keeps less of the past.
+    pub ring_bytes: usize,
 }

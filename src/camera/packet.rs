@@ -1,10 +1,10 @@
 //! Encoded access units and the ring that keeps the latest of them. Not here: where they come from, decoding.
 
-use std::{collections::VecDeque, fmt, time::Duration};
+use std::{collections::VecDeque, fmt, ops::Range, time::Duration};
 
 use bytes::Bytes;
 
-use crate::base::{CameraId, Mono};
+use crate::base::{CameraId, Mono, Size};
 
 /// How a camera's video is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +38,10 @@ impl fmt::Display for Codec {
 pub struct Packet {
     pub camera: CameraId,
     pub codec: Codec,
+    /// Which connection of the camera it came by; `pts` begins anew with each.
+    pub connection: u64,
+    /// The picture's size, as soon as the stream tells it.
+    pub size: Option<Size>,
     /// The receiver's own buffer; a clone shares it.
     pub data: Bytes,
     /// Presentation time since the connection began.
@@ -56,10 +60,13 @@ impl fmt::Debug for Packet {
 }
 
 /// The packets of the last seconds, beginning at a key frame, and always those since the newest key frame
-/// while they fit: what clips, the live view and waking up begin with. Bounded by time and by bytes.
+/// while they fit: what clips, the live view and waking up begin with. Bounded by time and by bytes. Each packet has
+/// a place, a number that grows by one and never goes back.
 #[derive(Debug)]
 pub struct Ring {
     packets: VecDeque<Packet>,
+    /// The place of the first packet.
+    first: u64,
     bytes: usize,
     span: Duration,
     max_bytes: usize,
@@ -69,7 +76,7 @@ impl Ring {
     /// A ring that keeps `span` of packets, in at most `max_bytes`.
     #[must_use]
     pub const fn new(span: Duration, max_bytes: usize) -> Self {
-        Self { packets: VecDeque::new(), bytes: 0, span, max_bytes }
+        Self { packets: VecDeque::new(), first: 0, bytes: 0, span, max_bytes }
     }
 
     /// Takes a packet; drops whole groups of pictures that are no longer needed. Without a key frame to begin
@@ -88,6 +95,7 @@ impl Ring {
                 break;
             }
             self.bytes -= self.packets.drain(..second).map(|p| p.data.len()).sum::<usize>();
+            self.first += places(second);
         }
         if self.bytes > self.max_bytes {
             // One group alone is larger than all that may be kept: begin anew at the next key frame.
@@ -97,6 +105,7 @@ impl Ring {
 
     /// Forgets everything, as after a reconnection.
     pub fn clear(&mut self) {
+        self.first += places(self.packets.len());
         self.packets.clear();
         self.bytes = 0;
     }
@@ -106,10 +115,27 @@ impl Ring {
         self.packets.iter()
     }
 
-    /// The packets since the newest key frame, it included.
-    pub fn since_key(&self) -> impl Iterator<Item = &Packet> {
-        let from = self.packets.iter().rposition(|p| p.key).unwrap_or(self.packets.len());
-        self.packets.iter().skip(from)
+    /// The places at hand; the end is the place of the packet to come.
+    #[must_use]
+    pub fn places(&self) -> Range<u64> {
+        self.first..self.first + places(self.packets.len())
+    }
+
+    /// The packets from `place` on, as far as they are at hand.
+    pub fn from(&self, place: u64) -> impl Iterator<Item = &Packet> {
+        let skip = usize::try_from(place.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        self.packets.iter().skip(skip)
+    }
+
+    /// The place of the newest key frame that fits.
+    pub fn newest_key(&self, fits: impl Fn(&Packet) -> bool) -> Option<u64> {
+        self.packets.iter().rposition(|p| p.key && fits(p)).map(|at| self.first + places(at))
+    }
+
+    /// The newest packet.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Packet> {
+        self.packets.back()
     }
 
     /// Bytes held.
@@ -117,6 +143,10 @@ impl Ring {
     pub const fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+fn places(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -130,6 +160,8 @@ mod tests {
             ring.push(Packet {
                 camera: CameraId::from_u128(1),
                 codec: Codec::H264,
+                connection: 1,
+                size: None,
                 data: vec![0; size].into(),
                 pts: Duration::from_millis(at * 100),
                 key: kind == 'K',
@@ -139,8 +171,9 @@ mod tests {
         }
         let places = |p: &Packet| u64::try_from(p.pts.as_millis()).unwrap() / 100;
         assert_eq!(ring.packets().map(places).collect::<Vec<_>>(), kept, "{stream}");
-        assert_eq!(ring.since_key().map(places).collect::<Vec<_>>(), since_key, "{stream}");
-        assert_eq!(ring.bytes(), kept.len() * size, "{stream}");
+        let newest_key = ring.newest_key(|_| true).unwrap_or(ring.places().end);
+        assert_eq!(ring.from(newest_key).map(places).collect::<Vec<_>>(), since_key, "{stream}");
+        assert_eq!(ring.places().end - ring.places().start, kept.len() as u64, "{stream}");
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub fn probe(
         active_fps: 1000.0,
         enabled: true,
     };
-    let common = Arc::new(Common::new(&spec));
+    let common = Arc::new(Common::new(&spec, Duration::from_secs(1), 16 << 20));
     common.begin();
     // One place each: the first picture and the first signal are all that is asked for, later ones are dropped.
     let (show, shown) = channel::bounded(1);

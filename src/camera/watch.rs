@@ -102,6 +102,8 @@ mod tests {
     use super::*;
 
     const LIMITS: CameraLimits = CameraLimits {
+        ring_span: Duration::from_secs(6),
+        ring_bytes: 16 << 20,
         watchdog: Duration::from_secs(2),
         connect: Duration::from_secs(10),
         back_off_max: Duration::from_secs(30),

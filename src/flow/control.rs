@@ -2,18 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     board::Board,
     desk::Command,
     fleet::FleetHandle,
     pipeline::{Pipeline, Pipelines},
+    sights::Sight,
 };
 use crate::{
     alarm::{Act, ActError, Alarm, Plan},
     base::{AlarmId, CameraId, DeviceId, Wall},
-    camera::PhaseReport,
+    camera::{PhaseReport, Tap},
     device::LiftMode,
     store::{CameraRecord, Store, StoreError},
 };
@@ -32,6 +33,15 @@ pub struct CameraStatus {
     pub reconnects: u64,
     /// Why its pictures are not analysed, when they are not: the model is missing or broken.
     pub blind: Option<String>,
+}
+
+/// A running camera for those who watch it. Nobody who watches slows it.
+#[derive(Clone)]
+pub struct CameraView {
+    /// What it sends, encoded.
+    pub packets: Tap,
+    /// Its newest analysed frame and what was seen in it.
+    pub sights: watch::Receiver<Option<Sight>>,
 }
 
 /// What became of a camera's frames.
@@ -163,6 +173,12 @@ impl Control {
     #[must_use]
     pub fn camera(&self, camera: CameraId) -> Option<CameraStatus> {
         self.fleet.status(camera)
+    }
+
+    /// What a camera sends and what is seen in it; `None` if it does not run.
+    #[must_use]
+    pub fn view(&self, camera: CameraId) -> Option<CameraView> {
+        self.fleet.view(camera)
     }
 
     /// A device's live state; `None` if it never connected since the start.

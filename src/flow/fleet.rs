@@ -16,11 +16,12 @@ use tracing::{error, warn};
 
 use super::{
     Analysed,
-    control::{CameraStatus, ControlError, FrameCounts},
+    control::{CameraStatus, CameraView, ControlError, FrameCounts},
     engine::{EnginePool, PoolSettings, PoolState, PoolStatus},
     intake::Intake,
     lane::Lane,
     pipeline::Pipeline,
+    sights::Sights,
 };
 use crate::{
     base::{CameraId, clock},
@@ -71,6 +72,7 @@ pub(super) struct Fleet {
 pub(super) struct FleetHandle {
     commands: Sender<Command>,
     shared: Arc<Shared>,
+    sights: Sights,
 }
 
 enum Command {
@@ -103,7 +105,7 @@ impl Fleet {
     /// The system gives no thread.
     pub(super) fn start(parts: FleetParts, shared: Arc<Shared>) -> io::Result<Self> {
         let (commands, asked) = bounded(COMMANDS);
-        let handle = FleetHandle { commands, shared: Arc::clone(&shared) };
+        let handle = FleetHandle { commands, shared: Arc::clone(&shared), sights: parts.lane.sights() };
         let thread = thread::Builder::new().name("fleet".to_owned()).spawn(move || serve(parts, &shared, &asked))?;
         Ok(Self { handle, thread: Some(thread) })
     }
@@ -169,6 +171,12 @@ impl FleetHandle {
             reconnects: stats.reconnects,
             blind,
         })
+    }
+
+    /// What a camera sends and what is seen in it, for those who watch; `None` if it does not run.
+    pub(super) fn view(&self, camera: CameraId) -> Option<CameraView> {
+        let packets = lock(&self.shared.running).get(&camera)?.camera.tap();
+        Some(CameraView { packets, sights: self.sights.follow(camera) })
     }
 
     /// How each model that a camera needs runs, or why it does not.

@@ -8,7 +8,6 @@ use std::{
     collections::HashMap,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -16,13 +15,13 @@ use std::{
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use tokio::sync::mpsc;
 
-use super::Analysed;
+use super::{Analysed, sights::Sights};
 use crate::{
     base::{CameraId, FrameSeq, Mono, Now, TrackId, clock},
     frame::Frame,
     rule::{Finding, FindingKind, Rule, RuleSettings},
     telemetry,
-    track::{Scene, Tracker, TrackerSettings},
+    track::{Tracker, TrackerSettings},
 };
 
 /// How long the lane waits for a frame before it lets time pass.
@@ -46,31 +45,12 @@ enum Command {
     Forget(CameraId),
 }
 
-/// Each camera's newest scene.
-#[derive(Debug, Clone, Default)]
-pub struct LatestScenes(Arc<Mutex<HashMap<CameraId, Arc<Scene>>>>);
-
-impl LatestScenes {
-    /// The newest scene of `camera`; `None` before its first analysed frame.
-    pub fn get(&self, camera: CameraId) -> Option<Arc<Scene>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&camera).cloned()
-    }
-
-    fn set(&self, camera: CameraId, scene: Option<Arc<Scene>>) {
-        let mut scenes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match scene {
-            Some(scene) => scenes.insert(camera, scene),
-            None => scenes.remove(&camera),
-        };
-    }
-}
-
 /// The running lane. It ends when every sender of `analysed` is gone ([`Lane::finish`] waits for that), when the
 /// desk's end of the output is closed, or at once when it is dropped; the thread is joined in each case.
 #[derive(Debug)]
 pub struct Lane {
     commands: Option<Sender<Command>>,
-    scenes: LatestScenes,
+    sights: Sights,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -88,18 +68,18 @@ impl Lane {
         settings: TrackerSettings,
     ) -> io::Result<Self> {
         let (commands, orders) = bounded(COMMANDS);
-        let scenes = LatestScenes::default();
+        let sights = Sights::default();
         let mut worker = Worker {
             analysed,
             out,
             set_active: Box::new(set_active),
             settings,
-            scenes: scenes.clone(),
+            sights: sights.clone(),
             cameras: HashMap::new(),
             retired: TrackId(1),
         };
         let thread = thread::Builder::new().name("lane".to_owned()).spawn(move || worker.run(&orders))?;
-        Ok(Self { commands: Some(commands), scenes, thread: Some(thread) })
+        Ok(Self { commands: Some(commands), sights, thread: Some(thread) })
     }
 
     /// Watches a camera from now on, or goes on watching it under new settings. Frames of cameras that are not
@@ -113,9 +93,9 @@ impl Lane {
         self.send(Command::Forget(camera));
     }
 
-    /// Each camera's newest scene.
-    pub fn scenes(&self) -> LatestScenes {
-        self.scenes.clone()
+    /// Each camera's newest analysed frame and its scene.
+    pub fn sights(&self) -> Sights {
+        self.sights.clone()
     }
 
     /// Waits until every sender of detections is gone and what they sent is judged. Keep the desk reading
@@ -163,7 +143,7 @@ struct Worker {
     out: mpsc::Sender<LaneOutput>,
     set_active: Box<dyn Fn(CameraId, bool) + Send>,
     settings: TrackerSettings,
-    scenes: LatestScenes,
+    sights: Sights,
     cameras: HashMap<CameraId, Watched>,
     /// Above every track number of cameras that were forgotten, so that one that comes back reuses none.
     retired: TrackId,
@@ -228,7 +208,7 @@ impl Worker {
                 if let Some(watched) = self.cameras.remove(&camera) {
                     self.retired = self.retired.max(watched.next_id);
                 }
-                self.scenes.set(camera, None);
+                self.sights.forget(camera);
             }
         }
         Ok(())
@@ -246,12 +226,12 @@ impl Worker {
             return Ok(());
         }
         watched.last = Some(seq);
-        let (now, scenes) = (clock::now(), self.scenes.clone());
+        let (now, sights, shown) = (clock::now(), self.sights.clone(), frame.clone());
         self.attempt(camera, Some(&frame), now, move |watched| {
             let scene = watched.tracker.step(detections);
             watched.next_id = watched.tracker.next_id();
             let findings = watched.rule.step(&scene, now);
-            scenes.set(camera, Some(Arc::new(scene)));
+            sights.show(shown, scene);
             findings
         })
     }

@@ -20,6 +20,7 @@ pub mod intake;
 pub mod lane;
 mod news;
 pub mod pipeline;
+pub mod sights;
 mod writer;
 
 use std::{

@@ -1,15 +1,23 @@
-//! Pictures for people: a JPEG of a frame with boxes and labels drawn on it. Not here: which frame, which boxes,
-//! where it is kept.
+//! Pictures and video for people: a JPEG of a frame with boxes and labels drawn on it, the live view's stream, an
+//! alarm's clip; the folder that holds them. Not here: which frame, which packets, when.
 
+mod annexb;
+mod clip;
 mod draw;
 mod folder;
+mod live;
+mod mp4;
+mod order;
 mod rgb;
 
 use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
 
 use crate::{base::NormRect, frame::Pixels};
 
-pub use folder::{alarm_picture, keep};
+pub use clip::{Clip, ClipError, clip};
+pub use folder::{alarm_clip, alarm_picture, keep, sweep};
+pub use live::{LiveStream, Piece};
+pub use mp4::BoxError;
 pub use rgb::to_rgb;
 
 /// JPEG quality, 1..=100: at 85 the boxes' edges stay clean and a 720p picture is about 150 kB.

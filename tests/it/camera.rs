@@ -31,6 +31,8 @@ use crate::footage;
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 const LIMITS: CameraLimits = CameraLimits {
+    ring_span: Duration::from_secs(6),
+    ring_bytes: 16 << 20,
     watchdog: Duration::from_secs(2),
     connect: Duration::from_secs(10),
     back_off_max: Duration::from_millis(400),

@@ -21,6 +21,18 @@ impl Canvas {
         Self { width, height, bytes: [vec![126; width * height], vec![128; width * height / 2]].concat() }
     }
 
+    /// Noise over the whole picture, of which encoders make much.
+    pub(crate) fn noise(&mut self, seed: usize) {
+        let mut state = u32::try_from(seed).expect("small") * 7919 + 1;
+        for byte in &mut self.bytes {
+            // xorshift32 (Marsaglia, 2003).
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            *byte = state.to_le_bytes()[0];
+        }
+    }
+
     /// Fills x0..x1 × y0..y1 (cut at the picture, rounded to even) with a colour in Y, U, V.
     pub(crate) fn fill(&mut self, x0: usize, y0: usize, x1: usize, y1: usize, yuv: [u8; 3]) {
         let (x0, x1) = (x0.min(self.width) & !1, x1.min(self.width) & !1);
@@ -50,14 +62,27 @@ pub(crate) fn clip(
     seconds: f32,
     draw: impl Fn(usize, &mut Canvas),
 ) {
+    let every = (fps / 2).max(1);
+    let encoder = if path.to_string_lossy().contains(".h265") {
+        format!("x265enc speed-preset=ultrafast tune=zerolatency key-int-max={every} bitrate=300")
+    } else {
+        format!("x264enc speed-preset=ultrafast tune=zerolatency key-int-max={every} bitrate=300 threads=1")
+    };
+    encode(path, (width, height), fps, seconds, &encoder, draw);
+}
+
+/// As [`clip`], by an encoder of one's own.
+pub(crate) fn encode(
+    path: &Path,
+    (width, height): (usize, usize),
+    fps: u32,
+    seconds: f32,
+    encoder: &str,
+    draw: impl Fn(usize, &mut Canvas),
+) {
     gst::init().expect("gstreamer starts");
     let name = path.file_name().and_then(|n| n.to_str()).expect("a file name");
     let codec = if name.contains(".h265") { "h265" } else { "h264" };
-    let every = (fps / 2).max(1);
-    let encoder = match codec {
-        "h265" => format!("x265enc speed-preset=ultrafast tune=zerolatency key-int-max={every} bitrate=300"),
-        _ => format!("x264enc speed-preset=ultrafast tune=zerolatency key-int-max={every} bitrate=300 threads=1"),
-    };
     let muxer = match name.rsplit('.').next() {
         Some("mp4") => "! mp4mux",
         Some("mkv") => "! matroskamux",

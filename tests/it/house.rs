@@ -28,11 +28,12 @@ const ROOMS: [&str; 19] = [
 ];
 
 /// Crate → the files or folders that may name it.
-const HOMES: [(&str, &[&str]); 9] = [
+const HOMES: [(&str, &[&str]); 10] = [
     ("gstreamer", &["camera/gst", "simulate/camera"]),
     ("ort", &["infer/onnx"]),
     ("rusqlite", &["store/sqlite"]),
     ("metrics", &["telemetry/"]),
+    ("mp4_atom", &["media/mp4.rs"]),
     ("tracing_subscriber", &["telemetry/"]),
     ("axum", &["api/", "dashboard/", "server"]),
     ("tokio_tungstenite", &["simulate/"]),

@@ -12,6 +12,7 @@ mod device;
 mod footage;
 mod house;
 mod infer;
+mod media;
 mod readme;
 mod safety;
 mod server;

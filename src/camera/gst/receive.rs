@@ -15,7 +15,7 @@ use gstreamer_app::{AppSink, AppSinkCallbacks};
 
 use super::{AccessUnit, clock_time, duration, errors, init, make};
 use crate::{
-    base::clock,
+    base::{Size, clock},
     camera::{CameraUri, Codec, Failure, Scheme, Transport},
 };
 
@@ -303,9 +303,12 @@ fn unit(sample: &gst::Sample, codec: Codec) -> Option<AccessUnit> {
     let pts = buffer.pts().map(time).or(dts).unwrap_or_else(|| clock_time(Duration::from_micros(arrived.0)));
     let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
     let shown = buffer.duration().map(duration);
+    let side = |name| sample.caps()?.structure(0)?.get::<i32>(name).ok().and_then(|side| u32::try_from(side).ok());
+    let size = side("width").zip(side("height")).map(|(width, height)| Size { width, height });
     let data = Bytes::from_owner(buffer.into_mapped_buffer_readable().ok()?);
     Some(AccessUnit {
         codec,
+        size,
         data,
         pts: duration(pts),
         dts: duration(dts.unwrap_or(pts)),

@@ -1,5 +1,7 @@
 //! The lane on its own thread: real channels, the real clock, deadlines instead of sleeps.
 
+use std::sync::Arc;
+
 use crossbeam::channel;
 
 use super::*;
@@ -117,7 +119,7 @@ fn findings_come_in_order_and_a_silent_camera_clears() {
     for expected in [(CAM, true), (OTHER, true), (CAM, false)] {
         assert_eq!(rig.active.recv_timeout(wait), Ok(expected));
     }
-    assert_eq!(rig.lane.scenes().get(CAM).unwrap().tracks.len(), 1);
+    assert_eq!(rig.lane.sights().get(CAM).unwrap().scene.tracks.len(), 1);
     // A frame overtaken by a newer one is left out; the other camera goes on.
     rig.show(OTHER, 2..=4);
     assert_eq!(rig.next(), "2 present 4");
@@ -143,7 +145,7 @@ fn cameras_come_and_go_and_numbers_are_not_used_again() {
     rig.lane.watch(CAM, settings(Duration::from_secs(60)));
     rig.show(CAM, 1..=3);
     assert_eq!(rig.next(), "1 confirmed 3");
-    let first = rig.lane.scenes().get(CAM).unwrap().tracks[0].id;
+    let first = rig.lane.sights().get(CAM).unwrap().scene.tracks[0].id;
     rig.lane.forget(CAM);
     // Not watched: not judged.
     rig.show(CAM, 4..=6);
@@ -151,7 +153,7 @@ fn cameras_come_and_go_and_numbers_are_not_used_again() {
     rig.show(CAM, 7..=9);
     let again = rig.next();
     assert!(again.starts_with("1 confirmed"), "{again}");
-    assert!(rig.lane.scenes().get(CAM).unwrap().tracks[0].id > first);
+    assert!(rig.lane.sights().get(CAM).unwrap().scene.tracks[0].id > first);
 }
 
 #[test]
@@ -164,7 +166,7 @@ fn a_panic_loses_only_its_cameras_state_and_clears_its_stay() {
         out,
         set_active: Box::new(move |camera, on| tell.send((camera, on)).unwrap()),
         settings: TrackerSettings::default(),
-        scenes: LatestScenes::default(),
+        sights: Sights::default(),
         cameras: HashMap::new(),
         retired: TrackId(1),
     };

@@ -26,7 +26,7 @@ use yunti::{
     command::token::create_in,
     device::{DeviceRef, link::SocketMessage},
     flow::{
-        control::{CameraStatus, ControlError, DeviceStatus, FrameCounts},
+        control::{CameraStatus, CameraView, ControlError, DeviceStatus, FrameCounts},
         pipeline::Pipelines,
     },
     store::{NewEvent, Store, Write},
@@ -92,6 +92,10 @@ impl Live for Fake {
             reconnects: 2,
             blind: None,
         })
+    }
+
+    fn view(&self, _: CameraId) -> Option<CameraView> {
+        None
     }
 
     fn device(&self, device: DeviceId) -> Option<DeviceStatus> {

@@ -1,0 +1,5 @@
+//! Pictures and video over the whole system: real RTSP cameras, the real server, real sockets; what comes out is read
+//! back by GStreamer's own demuxer and decoder.
+
+mod live;
+mod play;
