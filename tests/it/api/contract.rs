@@ -19,7 +19,7 @@ use yunti::{
 use super::support::{PATIENCE, Server};
 
 /// Every route and what it needs; `None`: open to all. A route without a row, or a row without a route, fails.
-const TABLE: [(&str, &str, Option<Permission>); 37] = [
+const TABLE: [(&str, &str, Option<Permission>); 39] = [
     ("GET", "/api/v1/alarms", Some(Permission::Watch)),
     ("GET", "/api/v1/alarms/{id}", Some(Permission::Watch)),
     ("POST", "/api/v1/alarms/{id}/acknowledge", Some(Permission::ActOnAlarms)),
@@ -32,6 +32,8 @@ const TABLE: [(&str, &str, Option<Permission>); 37] = [
     ("GET", "/api/v1/cameras/{id}", Some(Permission::Watch)),
     ("PATCH", "/api/v1/cameras/{id}", Some(Permission::ManageCameras)),
     ("DELETE", "/api/v1/cameras/{id}", Some(Permission::ManageCameras)),
+    ("GET", "/api/v1/cameras/{id}/live", Some(Permission::SeePictures)),
+    ("GET", "/api/v1/cameras/{id}/snapshot", Some(Permission::SeePictures)),
     ("POST", "/api/v1/cameras/probe", Some(Permission::ManageCameras)),
     ("GET", "/api/v1/devices", Some(Permission::Watch)),
     ("POST", "/api/v1/devices", Some(Permission::ManageDevices)),
