@@ -16,3 +16,32 @@ ALTER TABLE events ADD COLUMN site TEXT;
 -- NULL: every site.
 ALTER TABLE tokens ADD COLUMN site TEXT;
 ALTER TABLE tokens ADD COLUMN expires_at INTEGER;
+
+CREATE TABLE people (
+    id         TEXT PRIMARY KEY,
+    name       TEXT NOT NULL,
+    folded     TEXT NOT NULL UNIQUE,      -- the name in lower case: what a log-in is compared with
+    password   TEXT NOT NULL,             -- Argon2id, PHC form
+    grants     TEXT NOT NULL,             -- JSON [{"role": …, "site": … or null}, …]
+    disabled   INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_seen  INTEGER                    -- to the minute
+) STRICT;
+
+CREATE TABLE sessions (
+    hash       BLOB PRIMARY KEY,          -- SHA-256 of a 256-bit random secret
+    person     TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    last_used  INTEGER NOT NULL           -- to the minute
+) STRICT;
+CREATE INDEX sessions_of_person ON sessions (person, created_at);
+
+-- Each line's hash covers the line and the hash of the line before it: `access/chain.rs`.
+ALTER TABLE audit ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
+
+-- The newest line that was pruned: where the chain of those that are left begins. One row at most.
+CREATE TABLE audit_anchor (
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    id   INTEGER NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;

@@ -8,7 +8,9 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use crate::{
+    access::{Grants, Role},
     base::{Secret, Wall},
+    command::{person, token},
     config::Config,
     device::DeviceKind,
     server::Server,
@@ -37,7 +39,9 @@ pub async fn run(clips: PathBuf, mut config: Config) -> anyhow::Result<()> {
         bail!("no clips in {}: run the demo from the repository, or name the folder by --clips", clips.display());
     }
     let server = Server::start(config).await?;
-    let token = server.first_token.clone().context("a new data folder gives an administrator token")?;
+    let token = token::create_in(&server.store, Role::Admin, "demo", "demo").await?;
+    let password = demo_password()?;
+    person::create_in(&server.store, "demo", &password, Grants::one(Role::Admin, None), "demo").await?;
     let api = Api::new(server.address, &token);
 
     let mut devices = Vec::new();
@@ -73,6 +77,7 @@ pub async fn run(clips: PathBuf, mut config: Config) -> anyhow::Result<()> {
     let page = format!("{}/#token={}", api.server, token.expose());
     println!("\nYunti runs at {}, with {} cameras and {} devices.\n", api.server, sources.len(), running.len());
     println!("  live alarms   {page}");
+    println!("  log in        {}   name demo   password {}", api.server, password.expose());
     println!("  API           {0}/api/v1/cameras   {0}/api/v1/alarms   {0}/api/v1/openapi.json", api.server);
     println!("  metrics       {}/metrics", api.server);
     println!("  token         {}\n", token.expose());
@@ -86,6 +91,18 @@ pub async fn run(clips: PathBuf, mut config: Config) -> anyhow::Result<()> {
     server.stop().await;
     drop(running);
     Ok(())
+}
+
+/// A password for the person `demo`, new at each start: no password is the same everywhere.
+fn demo_password() -> anyhow::Result<Secret> {
+    let mut random = [0; 15];
+    getrandom::fill(&mut random).context("the system gave no random bytes")?;
+    // No letters that look alike.
+    let letters = b"abcdefghjkmnpqrstuvwxyz23456789";
+    let word = |bytes: &[u8]| -> String {
+        bytes.iter().map(|b| char::from(letters[usize::from(*b) % letters.len()])).collect()
+    };
+    Ok(Secret::new(random.chunks(5).map(word).collect::<Vec<_>>().join("-")))
 }
 
 /// Prints what happens, an event a line, in words.

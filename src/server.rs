@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -22,11 +22,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{
-    access::Role,
+    access::secret_text,
     api::{self, ApiState, Report},
     base::{Secret, clock},
     camera::{Codec, DecodeChains},
-    command::token,
     config::Config,
     dashboard,
     detect::Label,
@@ -47,8 +46,8 @@ const HTTP_WAIT: Duration = Duration::from_secs(3);
 pub struct Server {
     /// Where it listens; the port is the real one when 0 was asked for.
     pub address: SocketAddr,
-    /// The administrator's token, on a first start only: print it once.
-    pub first_token: Option<Secret>,
+    /// Of the link that makes the first administrator, while there is nobody yet; new at each start. Print it.
+    pub setup: Option<Secret>,
     pub store: Store,
     flow: Flow,
     http: JoinHandle<std::io::Result<()>>,
@@ -67,11 +66,6 @@ impl Server {
         let address = listener.local_addr().context("no local address")?;
         let metrics = telemetry::install().context("metrics")?;
         let store = Store::open(&config.data)?;
-        let first_token = if store.tokens().await?.is_empty() {
-            Some(token::create_in(&store, Role::Admin, "first administrator", "first start").await?)
-        } else {
-            None
-        };
 
         let pipelines = Arc::new(Pipelines::load(config.pipelines.as_deref())?);
         let chains = Arc::new(DecodeChains::load(config.decode.as_deref())?);
@@ -105,6 +99,10 @@ impl Server {
         state.metrics = Arc::new(move || metrics.render());
         state.ready = readiness(flow.engines(), flow.store_healthy());
         state.closing = closing.clone();
+        let setup = setup_secret(&store).await?;
+        if let Some(secret) = &setup {
+            state.offer_setup(secret);
+        }
         let app = api::router(state).merge(dashboard::router());
         let stopped = closing.clone();
         // Events and live video are many small messages: none waits for the one before it to be acknowledged.
@@ -114,10 +112,28 @@ impl Server {
             }
         });
         let http = tokio::spawn(async move {
+            let app = app.into_make_service_with_connect_info::<SocketAddr>();
             axum::serve(listener, app).with_graceful_shutdown(async move { stopped.cancelled().await }).await
         });
         info!(%address, epoch = store.epoch().0, "listening");
-        Ok(Self { address, first_token, store, flow, http, closing })
+        Ok(Self { address, setup, store, flow, http, closing })
+    }
+
+    /// Where its page is, as seen from this machine.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        }
+        format!("http://{address}")
+    }
+
+    /// The link that makes the first administrator, while there is nobody yet. A fragment is sent to no server and
+    /// stands in no log.
+    #[must_use]
+    pub fn setup_link(&self) -> Option<String> {
+        self.setup.as_ref().map(|secret| format!("{}/#setup={}", self.url(), secret.expose()))
     }
 
     /// Ends everything along the path of a frame: cameras, engines, lane, desk (held lifts are released), device
@@ -140,6 +156,16 @@ impl Server {
     }
 }
 
+/// A secret for the set-up link, if nobody can log in yet.
+async fn setup_secret(store: &Store) -> anyhow::Result<Option<Secret>> {
+    if !store.people().await?.is_empty() {
+        return Ok(None);
+    }
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).context("the system gave no random bytes")?;
+    Ok(Some(secret_text(&random)))
+}
+
 /// `yunti serve`: runs until told to end.
 ///
 /// # Errors
@@ -147,8 +173,8 @@ impl Server {
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let server = Server::start(config).await?;
     println!("yunti listens at http://{}", server.address);
-    if let Some(token) = &server.first_token {
-        println!("first start: the administrator's token, shown this once: {}", token.expose());
+    if let Some(link) = server.setup_link() {
+        println!("nobody can log in yet: make the first administrator at {link} (works once)");
     }
     let ended = told_to_end().await;
     server.stop().await;

@@ -1,10 +1,15 @@
-//! Who may do what, and where: roles, permissions, grants, tokens. Pure. Not here: where any of them is kept, HTTP,
-//! randomness.
+//! Who may do what, and where: roles, permissions, grants, tokens, passwords, sessions, limits on log-ins. Pure.
+//! Not here: where any of them is kept, HTTP, randomness, the clock.
 
 mod grant;
+mod limit;
+mod password;
+pub mod session;
 mod token;
 
 pub use grant::{Grant, Grants, Sites};
+pub use limit::{Attempt, LoginLimits};
+pub use password::{PasswordError, PasswordHash, check_password};
 pub use token::{Bearer, DeviceKey, PersonKey, TokenError, TokenHash, secret_text};
 
 /// What a caller is; each role may do all that the ones before it may.

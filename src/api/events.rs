@@ -94,7 +94,7 @@ async fn serve(mut watcher: Watcher) {
     let (code, reason) = match end {
         End::Gone | End::Silent => return,
         End::Slow => {
-            tracing::info!(token = %watcher.who.token, cursor = watcher.cursor, "cut off a slow watcher of events");
+            tracing::info!(who = %watcher.who.id(), cursor = watcher.cursor, "cut off a slow watcher of events");
             (close_code::AGAIN, "too slow: connect again with since")
         }
         End::Revoked => (close_code::POLICY, "no longer allowed: log in again, or use another token"),

@@ -5,15 +5,19 @@ mod alarms;
 mod audit;
 mod caller;
 mod cameras;
+mod cookie;
 mod device_socket;
 mod devices;
 mod events;
 mod extract;
 mod live;
+mod login;
 mod openapi;
+mod people;
 mod probe;
 mod problem;
 mod schedule;
+mod session;
 mod sites;
 mod system;
 mod time;
@@ -33,7 +37,7 @@ pub use device_socket::{DeviceSocket, SocketError, serve_by};
 pub use live::Live;
 pub use openapi::document;
 
-use crate::{camera::DecodeChains, device::DeviceRef, flow::pipeline::Pipelines, store::Store};
+use crate::{base::Secret, camera::DecodeChains, device::DeviceRef, flow::pipeline::Pipelines, store::Store};
 
 /// A JSON report made anew for each request that asks.
 pub type Report = Arc<dyn Fn() -> Value + Send + Sync>;
@@ -73,6 +77,8 @@ pub struct ApiState {
     /// Snapshots are at [`crate::media::alarm_picture`] below it.
     pub media_dir: PathBuf,
     pub sockets: SocketLimits,
+    /// Served over TLS: cookies are for TLS alone.
+    pub secure: bool,
     /// Cancelled at shutdown: open WebSockets are closed with 1001.
     pub closing: CancellationToken,
     watchers: Arc<Semaphore>,
@@ -80,6 +86,7 @@ pub struct ApiState {
     probes: Arc<Semaphore>,
     /// Changes when a token, a person or a session was changed: open sockets look again at who they serve.
     access: Arc<watch::Sender<()>>,
+    login: Arc<login::Login>,
 }
 
 /// Limits of event sockets.
@@ -125,7 +132,14 @@ impl ApiState {
             viewers: Arc::new(Semaphore::new(VIEWERS)),
             probes: Arc::new(Semaphore::new(probe::AT_ONCE)),
             access: Arc::new(watch::channel(()).0),
+            secure: false,
+            login: Arc::new(login::Login::new()),
         }
+    }
+
+    /// Takes the secret of a set-up link, until the first person is made with it: [`crate::server`] prints the link.
+    pub fn offer_setup(&self, secret: &Secret) {
+        self.login.offer_setup(secret);
     }
 
     /// Wakes when what somebody may do has changed: a long-lived socket then asks `still_valid`.

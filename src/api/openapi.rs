@@ -18,15 +18,15 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    ApiState, alarms, audit, cameras, device_socket, devices, events, probe, problem::ProblemBody, sites, system,
-    tokens, view,
+    ApiState, alarms, audit, cameras, device_socket, devices, events, people, probe, problem::ProblemBody, session,
+    sites, system, tokens, view,
 };
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Yunti",
-        description = "Real-time video analytics for residential compounds. Errors are application/problem+json (RFC 9457). Times are RFC 3339, UTC. Send `Authorization: Bearer yt_…`.",
+        description = "Real-time video analytics for residential compounds. Errors are application/problem+json (RFC 9457). Times are RFC 3339, UTC. Send `Authorization: Bearer yt_…`, or log in by POST /api/v1/session and send its cookie, and with each change its `csrf` in X-Yunti-CSRF.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     components(schemas(ProblemBody))
@@ -54,6 +54,11 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(events::watch))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(session::setup_state, session::set_up))
+        .routes(routes!(session::current, session::log_in, session::log_out))
+        .routes(routes!(session::change_password))
+        .routes(routes!(people::list, people::create))
+        .routes(routes!(people::change, people::remove))
         .routes(routes!(sites::list, sites::create))
         .routes(routes!(sites::change, sites::remove))
         .routes(routes!(audit::list))

@@ -60,7 +60,7 @@ pub(super) async fn probe(
     let Ok(place) = state.probes.clone().try_acquire_owned() else {
         return Err(Problem::unavailable(format!("{AT_ONCE} probes are under way: try again in some seconds")));
     };
-    tracing::info!(uri = %uri.shown(), by = %caller.who.token, "probing a camera");
+    tracing::info!(uri = %uri.shown(), by = %caller.who.id(), "probing a camera");
     let chains = state.chains.clone();
     let work = tokio::task::spawn_blocking(move || {
         let _place = place;

@@ -3,6 +3,8 @@
 //! What the client sees (`detail`: what to do) and what the log gets (`cause`) are two fields; a 5xx shows the request's
 //! id, under which the log has the cause.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     body::Body,
@@ -27,6 +29,8 @@ pub(super) struct Problem {
     kind: &'static str,
     detail: String,
     reason: Option<&'static str>,
+    /// Seconds to wait.
+    retry_after: Option<u64>,
     /// For the log alone.
     cause: Option<String>,
 }
@@ -53,7 +57,7 @@ pub(super) struct ProblemBody {
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, detail: detail.into(), reason: None, cause: None }
+        Self { status, kind, detail: detail.into(), reason: None, retry_after: None, cause: None }
     }
 
     /// 400: not readable as what it should be.
@@ -79,6 +83,18 @@ impl Problem {
     /// 409: it does not go with the state it is in.
     pub(super) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", detail)
+    }
+
+    /// 410: it was there, once.
+    pub(super) fn gone(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, "gone", detail)
+    }
+
+    /// 429: too many attempts.
+    pub(super) fn too_many(wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let detail = format!("too many attempts that failed: wait {seconds} s, then try again");
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", detail) }
     }
 
     /// 412: changed since the version in `If-Match`.
@@ -171,6 +187,9 @@ impl Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"yunti\""));
         }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -187,7 +206,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Missing => Self::not_found("nothing is kept under this id"),
             StoreError::Conflict { current } => Self::changed_meanwhile(current),
-            StoreError::InUse(_) | StoreError::Exists => Self::conflict(error.to_string()),
+            StoreError::InUse(_) | StoreError::Exists | StoreError::LastAdmin => Self::conflict(error.to_string()),
             StoreError::Closed => {
                 Self { cause: Some(error.to_string()), ..Self::unavailable("the server is shutting down") }
             }

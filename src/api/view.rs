@@ -157,7 +157,7 @@ async fn serve(mut viewer: Viewer) {
     let (code, reason) = match end {
         End::Gone => return,
         End::Slow => {
-            tracing::info!(camera = %viewer.camera, token = %viewer.who.token, "cut off a viewer that takes nothing");
+            tracing::info!(camera = %viewer.camera, who = %viewer.who.id(), "cut off a viewer that takes nothing");
             (close_code::AGAIN, "too slow: connect again")
         }
         End::Revoked => (close_code::POLICY, "no longer allowed: log in again, or use another token"),

@@ -79,6 +79,11 @@ id!(
     TokenId, "tok", "a token"
 );
 
+id!(
+    /// A person who logs in: `per-…`.
+    PersonId, "per", "a person"
+);
+
 /// A site (a compound, a court, a gatehouse): a slug that people choose, such as `north-court` or `北区`.
 ///
 /// 1 to 64 characters: lower-case letters of any script, digits, `-` and `_`; the first is a letter or digit.

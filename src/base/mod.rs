@@ -8,6 +8,6 @@ pub mod secret;
 pub mod time;
 
 pub use geometry::{NormPoint, NormRect, PixelRect, Polygon, Size};
-pub use ids::{AlarmId, CameraId, DeviceId, FrameSeq, OrderKey, SiteId, SiteIdError, TokenId, TrackId};
+pub use ids::{AlarmId, CameraId, DeviceId, FrameSeq, OrderKey, PersonId, SiteId, SiteIdError, TokenId, TrackId};
 pub use secret::Secret;
 pub use time::{Mono, Now, Wall};

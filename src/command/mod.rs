@@ -2,4 +2,5 @@
 
 pub mod detect;
 pub mod model;
+pub mod person;
 pub mod token;

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use names::Named;
 pub use page::{AlarmCursor, AlarmFilter, AlarmPage, CursorError, EventPage, Gap, KeptAlarm, Pruned, Retention};
-pub use registry::{CameraRecord, DeviceRecord, Overrides, SiteRecord, TokenRecord};
+pub use registry::{CameraRecord, DeviceRecord, Overrides, PersonRecord, SessionRecord, SiteRecord, TokenRecord};
 pub use sqlite::Store;
 
 use crate::{
@@ -21,6 +21,8 @@ use crate::{
     base::{AlarmId, CameraId, DeviceId, OrderKey, SiteId, Wall},
     device::{Epoch, OrderSeq, OrderState},
 };
+
+use registry::fold_name;
 
 /// An event before it has its place: what watchers are told.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,6 +114,8 @@ pub enum StoreError {
     InUse(String),
     #[error("it is there already")]
     Exists,
+    #[error("nobody would be left who may manage people at every site: grant that to somebody else first")]
+    LastAdmin,
     #[error("it was changed meanwhile: version {current} is kept")]
     Conflict { current: u64 },
     #[error("what is kept is not readable ({what}): {cause}")]

@@ -1,12 +1,12 @@
-//! What is registered: sites, cameras, devices, tokens, as the store keeps them. Not here: how they run.
+//! What is registered: sites, cameras, devices, people, tokens, as the store keeps them. Not here: how they run.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::{
-    access::{Grants, Role, TokenHash},
-    base::{CameraId, DeviceId, Polygon, SiteId, TokenId, Wall},
+    access::{Grants, PasswordHash, Role, TokenHash},
+    base::{CameraId, DeviceId, PersonId, Polygon, SiteId, TokenId, Wall},
     camera::{CameraUri, Transport},
     device::{Control, DeviceKind, DeviceRef},
 };
@@ -82,6 +82,36 @@ impl DeviceRecord {
     pub const fn to_ref(&self) -> DeviceRef {
         DeviceRef { id: self.id, kind: self.kind, control: self.control }
     }
+}
+
+/// Somebody who logs in by name and password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonRecord {
+    pub id: PersonId,
+    /// Nobody else's, whatever the case.
+    pub name: String,
+    pub password: PasswordHash,
+    pub grants: Grants,
+    /// May not log in for now.
+    pub disabled: bool,
+    pub created_at: Wall,
+    /// To the minute.
+    pub last_seen: Option<Wall>,
+}
+
+/// A name as log-ins compare it.
+pub(super) fn fold_name(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+/// A person's session in a browser, without its secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionRecord {
+    pub hash: TokenHash,
+    pub person: PersonId,
+    pub created_at: Wall,
+    /// To the minute.
+    pub last_used: Wall,
 }
 
 /// An API token without its secret.

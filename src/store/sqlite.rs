@@ -6,6 +6,7 @@
 
 mod alarms;
 mod events;
+mod people;
 mod registry;
 mod rows;
 mod sites;

@@ -10,6 +10,7 @@ use super::{
     names::{Named, fixed},
 };
 use crate::{
+    access::{Grant, Grants, Role},
     alarm::{Alarm, AlarmSighting, Step},
     base::{DeviceId, NormPoint, NormRect, Polygon, TrackId, Wall},
     detect::Label,
@@ -62,6 +63,34 @@ struct OverridesBody {
     cooldown_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     margin: Option<f32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct GrantBody {
+    role: String,
+    site: Option<String>,
+}
+
+/// Grants as text.
+pub(super) fn grants_body(grants: &Grants) -> Result<String, StoreError> {
+    let body = |grant: &Grant| GrantBody {
+        role: grant.role.name().to_owned(),
+        site: grant.site.as_ref().map(ToString::to_string),
+    };
+    json("grants", &grants.iter().map(body).collect::<Vec<_>>())
+}
+
+/// Grants from their text.
+pub(super) fn grants(text: &str) -> Result<Grants, StoreError> {
+    let bodies: Vec<GrantBody> = from_json("grants", text)?;
+    let grant = |body: GrantBody| {
+        Ok(Grant {
+            role: Role::of_name(&body.role)
+                .ok_or_else(|| StoreError::Corrupt { what: "role", cause: format!("`{}` is not known", body.role) })?,
+            site: id_opt("site", body.site.as_deref())?,
+        })
+    };
+    bodies.into_iter().map(grant).collect::<Result<Vec<_>, StoreError>>().map(Grants::new)
 }
 
 fn corrupt<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> StoreError {

@@ -25,18 +25,25 @@ async fn sigterm_releases_the_held_lift_and_ends_cleanly() {
 }
 
 #[tokio::test]
-async fn the_first_start_shows_an_administrator_token_once() {
+async fn the_first_start_shows_a_link_that_makes_the_first_administrator_once() {
     let dir = TempDir::new().expect("temporary folder");
     fs::create_dir(dir.path().join("models")).expect("folder");
     let serve = || Process::yunti("server", dir.path(), &["serve", "--data", "data", "--listen", "127.0.0.1:0"]);
     let mut first = serve();
-    let (_, line) = first.wait_line(0, "token", |l| l.contains("yt_"));
-    let token = line.split_whitespace().last().expect("token").to_owned();
-    let (_, address) = first.wait_line(0, "address", |l| l.contains("http://"));
-    let base = address.split_whitespace().last().expect("address").to_owned();
-    let answer =
-        reqwest::Client::new().get(format!("{base}/api/v1/cameras")).bearer_auth(&token).send().await.expect("answer");
+    let (_, line) = first.wait_line(0, "link", |l| l.contains("#setup="));
+    let link = line.split_whitespace().find(|word| word.contains("#setup=")).expect("a link");
+    let (base, secret) = link.split_once("/#setup=").expect("a secret");
+    let http = reqwest::Client::new();
+    let set_up = || {
+        let body = json!({ "secret": secret, "name": "王伟", "password": "correct horse battery" });
+        http.post(format!("{base}/api/v1/setup")).json(&body).send()
+    };
+    let made = set_up().await.expect("answer");
+    assert_eq!(made.status(), 201);
+    let cookie = made.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("a pair").to_owned();
+    let answer = http.get(format!("{base}/api/v1/people")).header("cookie", cookie).send().await.expect("answer");
     assert_eq!(answer.status(), 200);
+    assert_eq!(set_up().await.expect("answer").status(), 410, "once");
 
     // A second server on the same folder is refused, with the reason; the first goes on.
     let mut second = Process::yunti("second", dir.path(), &["serve", "--data", "data", "--listen", "127.0.0.1:0"]);
@@ -49,11 +56,7 @@ async fn the_first_start_shows_an_administrator_token_once() {
     assert_eq!(first.wait(), Some(0));
     let again = serve();
     let (_, _) = again.wait_line(0, "address", |l| l.contains("http://"));
-    assert!(!log_has_token(&again), "the token is shown once");
-}
-
-fn log_has_token(process: &Process) -> bool {
-    process.printed().iter().any(|line| line.contains("yt_"))
+    assert!(!again.printed().iter().any(|line| line.contains("setup")), "there is somebody now");
 }
 
 #[tokio::test]

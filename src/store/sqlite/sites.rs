@@ -11,8 +11,12 @@ use crate::{
 const SITE: &str = "id, name, created_at";
 
 /// What may name a site: table, and the condition under which its row does. `?1` is the site.
-const USERS: [(&str, &str); 3] =
-    [("cameras", "site = ?1"), ("devices", "site = ?1"), ("tokens", "site = ?1 AND revoked_at IS NULL")];
+const USERS: [(&str, &str); 4] = [
+    ("cameras", "site = ?1"),
+    ("devices", "site = ?1"),
+    ("tokens", "site = ?1 AND revoked_at IS NULL"),
+    ("people", "EXISTS (SELECT 1 FROM json_each(grants) WHERE json_extract(value, '$.site') = ?1)"),
+];
 
 impl Store {
     /// Every site, oldest first.

@@ -154,7 +154,9 @@ impl Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let app = router(state.clone());
-        let serving = tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await.expect("serves")
+        });
         let admin = create_in(&store, Role::Admin, "test admin", "test").await.expect("a token").expose().to_owned();
         let client = Client::builder().timeout(PATIENCE).build().expect("a client");
         Self { address, store, fake, state, admin, client, serving, _folder: folder }
@@ -262,6 +264,40 @@ impl Server {
             data: json!({ "n": n, "padding": padding }),
         };
         self.store.write(numbers.map(|n| Write::Event(event(n))).collect()).await.expect("written");
+    }
+
+    /// Logs in: the cookie and the CSRF proof.
+    pub(super) async fn log_in(&self, name: &str, password: &str) -> (String, String) {
+        let body = json!({ "name": name, "password": password });
+        let response = self.bare(Method::POST, "/api/v1/session").json(&body).send().await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::OK, "{name} logs in");
+        let cookie =
+            response.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("a pair").to_owned();
+        let session: Value = response.json().await.expect("JSON");
+        (cookie, session["csrf"].as_str().expect("a proof").to_owned())
+    }
+
+    /// Connects a WebSocket as our own page does.
+    pub(super) async fn page_socket(&self, path: &str, cookie: &str, protocols: &str) -> Result<Socket, WsError> {
+        self.socket_from(path, cookie, protocols, &format!("http://{}", self.address)).await
+    }
+
+    /// Connects a WebSocket with a session's cookie from a page of `origin`.
+    pub(super) async fn socket_from(
+        &self,
+        path: &str,
+        cookie: &str,
+        protocols: &str,
+        origin: &str,
+    ) -> Result<Socket, WsError> {
+        let mut request = format!("ws://{}{path}", self.address).into_client_request()?;
+        for (name, value) in [("cookie", cookie), ("sec-websocket-protocol", protocols), ("origin", origin)] {
+            if !value.is_empty() {
+                request.headers_mut().insert(name, value.parse().expect("a header"));
+            }
+        }
+        let (socket, _) = timeout(PATIENCE, tokio_tungstenite::connect_async(request)).await.expect("in time")?;
+        Ok(Socket(socket))
     }
 
     /// Connects a WebSocket.
