@@ -35,6 +35,7 @@ use crate::{
         pipeline::Pipelines,
     },
     infer::{EngineOptions, ModelLibrary, Provider, onnx::Runtime},
+    media,
     store::Store,
     telemetry,
 };
@@ -75,6 +76,11 @@ impl Server {
             warn!(reason, "nothing can be analysed");
         }
         let media_dir = config.data.join("media");
+        match media::sweep(&media_dir) {
+            Ok(0) => {}
+            Ok(files) => info!(files, "removed what a killed server had half written"),
+            Err(error) => warn!(%error, "the media folder cannot be swept"),
+        }
         let flow = Flow::start(FlowParts {
             store: store.clone(),
             pipelines: Arc::clone(&pipelines),

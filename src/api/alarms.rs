@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     ApiState,
     caller::{ActOnAlarms, Caller, SeePictures, Watch},
+    clips,
     extract::{self, Id, OptionalBody, Params},
     problem::Problem,
     time,
@@ -94,6 +95,8 @@ pub(super) struct DetailWire {
     alarm: AlarmWire,
     timeline: Vec<StepWire>,
     orders: Vec<OrderWire>,
+    /// Where its clip is; null while there is none: it comes about six seconds after the alarm.
+    clip: Option<String>,
 }
 
 /// One thing that happened.
@@ -158,7 +161,7 @@ impl AlarmWire {
 }
 
 impl DetailWire {
-    fn new(alarm: &Alarm, site: Option<&SiteId>, orders: Vec<OrderRecord>) -> Self {
+    fn new(alarm: &Alarm, site: Option<&SiteId>, orders: Vec<OrderRecord>, clip: Option<String>) -> Self {
         let timeline = alarm.timeline.iter().map(|step| StepWire {
             at: time::text(step.at),
             name: step.name,
@@ -175,7 +178,7 @@ impl DetailWire {
             cause: order.cause,
             at: time::text(order.at),
         });
-        Self { alarm: AlarmWire::new(alarm, site), timeline: timeline.collect(), orders: orders.collect() }
+        Self { alarm: AlarmWire::new(alarm, site), timeline: timeline.collect(), orders: orders.collect(), clip }
     }
 }
 
@@ -245,7 +248,8 @@ pub(super) async fn one(
 ) -> Result<Json<DetailWire>, Problem> {
     let kept = caller.alarm(&state, id).await?;
     let orders = state.store.orders_of(id).await?;
-    Ok(Json(DetailWire::new(&kept.alarm, kept.site.as_ref(), orders)))
+    let clip = clips::address(&state, id).await;
+    Ok(Json(DetailWire::new(&kept.alarm, kept.site.as_ref(), orders, clip)))
 }
 
 #[utoipa::path(post, path = "/api/v1/alarms/{id}/acknowledge", tag = "alarms", params(("id" = String, Path)),
@@ -298,7 +302,8 @@ async fn act(
     };
     let alarm = state.live.act(id, act, caller.who.name.clone(), note).await?;
     let orders = state.store.orders_of(id).await?;
-    Ok(Json(DetailWire::new(&alarm, site.as_ref(), orders)))
+    let clip = clips::address(state, id).await;
+    Ok(Json(DetailWire::new(&alarm, site.as_ref(), orders, clip)))
 }
 
 #[utoipa::path(get, path = "/api/v1/alarms/{id}/snapshot", tag = "alarms", params(("id" = String, Path)),

@@ -5,6 +5,7 @@ mod alarms;
 mod audit;
 mod caller;
 mod cameras;
+mod clips;
 mod cookie;
 mod device_socket;
 mod devices;

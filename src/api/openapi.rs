@@ -18,8 +18,8 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    ApiState, alarms, audit, cameras, device_socket, devices, events, people, probe, problem::ProblemBody, session,
-    sites, system, tokens, view,
+    ApiState, alarms, audit, cameras, clips, device_socket, devices, events, people, probe, problem::ProblemBody,
+    session, sites, system, tokens, view,
 };
 
 #[derive(OpenApi)]
@@ -51,6 +51,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(alarms::resolve))
         .routes(routes!(alarms::false_alarm))
         .routes(routes!(alarms::snapshot))
+        .routes(routes!(clips::clip))
         .routes(routes!(events::watch))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))

@@ -118,7 +118,7 @@ struct Viewer {
     camera: CameraId,
     stream: LiveStream,
     showing: Showing,
-    /// When the camera's last packet came, or when waiting for one began.
+    /// When the camera's last packet came that leads to something, or when waiting for one began.
     heard: Mono,
     /// Pings without an answer.
     unanswered: u32,
@@ -217,7 +217,6 @@ impl Viewer {
                         return Ok(());
                     }
                     let taken = reader.take(LAG);
-                    self.heard = clock::mono();
                     self.packets(&taken.packets, taken.skipped).await?;
                 }
                 changed = sights.changed() => {
@@ -259,12 +258,16 @@ impl Viewer {
             }
         }
         if packets.iter().any(|packet| packet.codec != Codec::H264) {
+            self.heard = clock::mono();
             return self.show_frames("the camera sends H.265, which not every browser plays".to_owned()).await;
         }
         let pieces = match self.stream.push(packets) {
             Ok(pieces) => pieces,
             Err(error) => return self.show_frames(error.to_string()).await,
         };
+        if !pieces.is_empty() {
+            self.heard = clock::mono();
+        }
         for piece in pieces {
             match piece {
                 Piece::Init { codec, size, bytes } => {
@@ -342,7 +345,9 @@ impl Viewer {
             Some(report) if matches!(report.phase, Phase::BackOff | Phase::Disabled) => {
                 (BEAT, format!("{}: {}", report.phase.name(), report.reason))
             }
-            Some(report) => (QUIET, format!("{}: no video for {} s", report.phase.name(), QUIET.as_secs())),
+            Some(report) => {
+                (QUIET, format!("{}: no video that can be shown for {} s", report.phase.name(), QUIET.as_secs()))
+            }
             None => (QUIET, "the camera is not running".to_owned()),
         };
         if silent >= patience { self.show_frames(reason).await } else { Ok(()) }

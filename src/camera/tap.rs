@@ -76,6 +76,12 @@ impl Tap {
         self.0.bell.send_modify(|bell| bell.stopped = true);
     }
 
+    /// Whether its camera was stopped: nothing more comes.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.bell.borrow().stopped
+    }
+
     /// Reads along from the newest key frame on.
     #[must_use]
     pub fn read(&self) -> Reader {

@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use super::{
     board::Board,
+    clips::Clips,
     control::{ControlError, DeviceStatus},
     lane::LaneOutput,
     news,
@@ -67,6 +68,8 @@ pub(super) enum Command {
     Phase(PhaseReport),
     /// An alarm's picture is on disk.
     SnapshotKept { alarm: AlarmId, camera: CameraId },
+    /// An alarm's clip is on disk.
+    ClipKept { alarm: AlarmId, camera: CameraId },
     /// Release every held lift, wait shortly for their answers, settle the backlog, end.
     ShutDown,
 }
@@ -92,6 +95,7 @@ pub(super) struct Desk {
     links: Links,
     board: Arc<Board>,
     media_dir: PathBuf,
+    clips: Clips,
     own_commands: mpsc::WeakSender<Command>,
     plans: HashMap<CameraId, Arc<Plan>>,
     known: HashMap<DeviceId, Known>,
@@ -112,6 +116,7 @@ impl Desk {
         links: Links,
         board: Arc<Board>,
         media_dir: PathBuf,
+        clips: Clips,
         own_commands: mpsc::WeakSender<Command>,
     ) -> Self {
         let (alarms, restored) = alarms;
@@ -121,6 +126,7 @@ impl Desk {
             links,
             board,
             media_dir,
+            clips,
             own_commands,
             plans: HashMap::new(),
             known: HashMap::new(),
@@ -323,6 +329,7 @@ impl Desk {
             Command::SnapshotKept { alarm, camera } => {
                 self.backlog.push(Write::Event(news::snapshot(alarm, camera, now)));
             }
+            Command::ClipKept { alarm, camera } => self.backlog.push(Write::Event(news::clip(alarm, camera, now))),
             Command::ShutDown => {}
         }
     }
@@ -436,6 +443,9 @@ impl Desk {
             if let (AlarmKind::EbikeInLift, Some((finding, _))) = (alarm.kind, seen) {
                 self.captured.insert(alarm.id, finding.stamps.captured);
             }
+        }
+        if let (Change::Raised, Some(camera)) = (what, alarm.camera) {
+            self.clips.take(alarm.id, camera, now.mono);
         }
         if alarm.state.is_closed() || alarm.cleared_at.is_some() {
             self.captured.remove(&alarm.id);

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     base::{CameraId, clock},
-    camera::{Camera, CameraLimits, CameraSink, CameraSpec, DecodeChains, Phase, PhaseReport},
+    camera::{Camera, CameraLimits, CameraSink, CameraSpec, DecodeChains, Phase, PhaseReport, Tap},
     frame::Frame,
     infer::{EngineOptions, ModelLibrary},
     store::CameraRecord,
@@ -173,9 +173,14 @@ impl FleetHandle {
         })
     }
 
+    /// What a camera sends, encoded; `None` if it does not run.
+    pub(super) fn tap(&self, camera: CameraId) -> Option<Tap> {
+        lock(&self.shared.running).get(&camera).map(|running| running.camera.tap())
+    }
+
     /// What a camera sends and what is seen in it, for those who watch; `None` if it does not run.
     pub(super) fn view(&self, camera: CameraId) -> Option<CameraView> {
-        let packets = lock(&self.shared.running).get(&camera)?.camera.tap();
+        let packets = self.tap(camera)?;
         Some(CameraView { packets, sights: self.sights.follow(camera) })
     }
 

@@ -11,6 +11,7 @@
 //! | desk → writer | one backlog; the desk keeps the next in memory | the desk goes on |
 
 mod board;
+mod clips;
 pub mod control;
 mod desk;
 pub mod engine;
@@ -37,6 +38,7 @@ pub use fleet::InferenceParts;
 
 use self::{
     board::Board,
+    clips::Clips,
     control::{Control, ControlError},
     desk::{Command, Desk, Inbox},
     engine::PoolStatus,
@@ -89,6 +91,7 @@ pub struct Flow {
     desk: JoinHandle<()>,
     writer: JoinHandle<()>,
     phases: JoinHandle<()>,
+    clips: Clips,
     store_healthy: Arc<AtomicBool>,
 }
 
@@ -126,12 +129,14 @@ impl Flow {
         let fleet = Fleet::start(fleet_parts, shared)?;
 
         let restored = AlarmBook::restore(store.open_alarms().await?, clock::now());
+        let clips = Clips::new(fleet.handle(), parts.media_dir.clone(), commands.downgrade());
         let desk = Desk::new(
             restored,
             OrderBook::new(store.epoch()),
             links.clone(),
             Arc::clone(&board),
             parts.media_dir,
+            clips.clone(),
             commands.downgrade(),
         );
         let store_healthy = Arc::new(AtomicBool::new(true));
@@ -139,7 +144,7 @@ impl Flow {
         let desk = tokio::spawn(desk.run(Inbox { commands: asked, links: heard, findings: found }, backlogs));
         let phases = tokio::spawn(pass_phases(fleet.handle(), commands.clone()));
         let control = Control::new(commands.clone(), fleet.handle(), store.clone(), board, parts.pipelines);
-        let flow = Self { control, links, fleet, commands, desk, writer, phases, store_healthy };
+        let flow = Self { control, links, fleet, commands, desk, writer, phases, clips, store_healthy };
         flow.take_up(&store).await?;
         Ok(flow)
     }
@@ -186,7 +191,7 @@ impl Flow {
 
     /// Ends along the arrows: cameras and engines, lane, desk (held lifts are released), links, writer.
     pub async fn stop(self) {
-        let Self { control, links, fleet, commands, desk, writer, phases, .. } = self;
+        let Self { control, links, fleet, commands, desk, writer, phases, clips, .. } = self;
         // Joining threads blocks; the desk goes on meanwhile and takes what still comes.
         let stopped = tokio::task::spawn_blocking(move || drop(fleet));
         if stopped.await.is_err() {
@@ -202,6 +207,7 @@ impl Flow {
                 error!(name, "a task panicked");
             }
         }
+        clips.finish().await;
         links.shut_down(LINKS_WAIT).await;
     }
 }

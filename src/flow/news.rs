@@ -58,6 +58,18 @@ pub(super) fn snapshot(alarm: AlarmId, camera: CameraId, now: Now) -> NewEvent {
     }
 }
 
+/// `alarm.clip`: the clip is there.
+pub(super) fn clip(alarm: AlarmId, camera: CameraId, now: Now) -> NewEvent {
+    NewEvent {
+        at: now.wall,
+        kind: "alarm.clip",
+        camera: Some(camera),
+        device: None,
+        alarm: Some(alarm),
+        data: json!({ "href": format!("/api/v1/alarms/{alarm}/clip") }),
+    }
+}
+
 /// `camera.phase`.
 pub(super) fn phase(report: &PhaseReport) -> NewEvent {
     NewEvent {

@@ -131,3 +131,99 @@ impl LiveStream {
 pub(super) fn ticks(time: Duration) -> i64 {
     i64::try_from(time.as_nanos() * u128::from(TICKS) / 1_000_000_000).unwrap_or(i64::MAX / 2)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        base::CameraId,
+        camera::Codec,
+        media::mp4::tests::{config, read_fragment},
+    };
+
+    /// A packet of connection `connection`, shown at `ms`, that arrives 10 s and `ms` after the origin.
+    fn packet(connection: u64, ms: u64, key: bool) -> Packet {
+        let config = config();
+        let (sps, pps) = (&config.sps[0], &config.pps[0]);
+        let start = [0, 0, 0, 1].as_slice();
+        let slice = if key { [0x65, 1] } else { [0x41, 2] };
+        let data = if key {
+            [start, sps.as_slice(), start, pps, start, &slice].concat()
+        } else {
+            [start, slice.as_slice()].concat()
+        };
+        Packet {
+            camera: CameraId::from_u128(1),
+            codec: Codec::H264,
+            connection,
+            size: Some(config.size),
+            data: data.into(),
+            pts: Duration::from_millis(ms),
+            key,
+            arrived: Mono::from_ms(10_000 + ms),
+        }
+    }
+
+    /// For each piece `init`, or where it begins and ends on the line and when it is shown, in ms.
+    fn line(pieces: &[Piece]) -> Vec<String> {
+        let one = |piece: &Piece| match piece {
+            Piece::Init { codec, .. } => format!("init {codec}"),
+            Piece::Fragment(bytes) => {
+                let (at, sample, data) = read_fragment(bytes);
+                assert_eq!(data.len(), 6, "one slice and its length");
+                let key = if sample.key { " key" } else { "" };
+                let shown = i64::try_from(at).unwrap() + i64::from(sample.shown_after);
+                format!("{}-{} {}{key}", at / 90, (at + u64::from(sample.duration)) / 90, shown / 90)
+            }
+        };
+        pieces.iter().map(one).collect()
+    }
+
+    #[test]
+    fn each_fragment_begins_where_the_one_before_ends() {
+        let mut stream = LiveStream::default();
+        let pieces = stream.push(&[packet(1, 500, false), packet(1, 540, true), packet(1, 580, false)]).unwrap();
+        assert_eq!(line(&pieces), ["init avc1.64001f", "0-40 40 key", "40-80 80"]);
+        // Uneven, as cameras are; a key frame with the same parameters begins nothing new.
+        let pieces = stream.push(&[packet(1, 650, false), packet(1, 660, true)]).unwrap();
+        assert_eq!(line(&pieces), ["80-150 150", "150-160 160 key"]);
+        let place = |stream: &LiveStream, ms: u64| stream.place_of(Mono::from_ms(10_000 + ms));
+        assert_eq!(place(&stream, 650), Some(0.15));
+        assert_eq!(place(&stream, 500), None, "it was never sent");
+        // A pause of five seconds is none on the line: nobody is to see it again.
+        assert_eq!(line(&stream.push(&[packet(1, 5660, false)]).unwrap()), ["160-200 200"]);
+        // Skipped packets leave no gap.
+        stream.skip();
+        assert_eq!(
+            line(&stream.push(&[packet(1, 9000, true), packet(1, 9040, false)]).unwrap()),
+            ["200-240 240 key", "240-280 280"]
+        );
+        // A new connection begins its times anew; the line goes on, after an init.
+        let pieces = stream.push(&[packet(2, 0, false), packet(2, 40, true), packet(2, 80, false)]).unwrap();
+        assert_eq!(line(&pieces), ["init avc1.64001f", "280-320 320 key", "320-360 360"]);
+        stream.restart();
+        assert_eq!(line(&stream.push(&[packet(2, 120, false), packet(2, 160, true)]).unwrap())[0], "init avc1.64001f");
+    }
+
+    #[test]
+    fn a_change_of_the_stream_brings_an_init() {
+        let mut stream = LiveStream::default();
+        stream.push(&[packet(1, 0, true)]).unwrap();
+        let larger = Packet { size: Some(Size { width: 1920, height: 1080 }), ..packet(1, 40, true) };
+        assert_eq!(line(&stream.push(&[larger]).unwrap()), ["init avc1.64001f", "40-80 80 key"]);
+        let other = Packet { codec: Codec::H265, ..packet(2, 80, true) };
+        assert_eq!(LiveStream::default().push(&[other]).unwrap(), []);
+    }
+
+    #[test]
+    fn pictures_in_another_order_are_shown_in_theirs() {
+        let mut stream = LiveStream::default();
+        let sent = [(0, true), (120, false), (40, false), (80, false), (240, false), (160, false), (200, false)];
+        let packets: Vec<Packet> = sent.iter().map(|(ms, key)| packet(1, *ms, *key)).collect();
+        let pieces = stream.push(&packets).unwrap();
+        assert_eq!(
+            line(&pieces[1..]),
+            ["0-40 80 key", "40-80 200", "80-120 120", "120-160 160", "160-200 320", "200-240 240", "240-280 280"]
+        );
+    }
+}

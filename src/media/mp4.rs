@@ -303,3 +303,89 @@ fn plain(nal: &[u8]) -> Vec<u8> {
     }
     plain
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use mp4_atom::Decode;
+
+    use super::*;
+    use crate::base::Size;
+
+    /// A configuration that looks like a camera's.
+    pub(in crate::media) fn config() -> Config {
+        Config {
+            codec: Codec::H264,
+            size: Size { width: 1280, height: 720 },
+            vps: vec![],
+            sps: vec![vec![0x67, 0x64, 0x00, 0x1F, 0xAC]],
+            pps: vec![vec![0x68, 0xEE]],
+        }
+    }
+
+    /// A fragment's decoding time, its sample, and the sample's bytes.
+    pub(in crate::media) fn read_fragment(bytes: &[u8]) -> (u64, Sample, Vec<u8>) {
+        let mut rest = bytes;
+        let moof = Moof::decode(&mut rest).unwrap();
+        let head = bytes.len() - rest.len();
+        let mdat = Mdat::decode(&mut rest).unwrap();
+        assert!(rest.is_empty());
+        let [traf] = moof.traf.as_slice() else { panic!("{moof:?}") };
+        let [run] = traf.trun.as_slice() else { panic!("{traf:?}") };
+        assert!(traf.tfhd.default_base_is_moof);
+        assert_eq!(run.data_offset, Some(i32::try_from(head + 8).unwrap()), "the sample is where it is said to be");
+        let entry = run.samples.get(0).unwrap();
+        assert_eq!(entry.size, Some(u32::try_from(mdat.data.len()).unwrap()));
+        let sample = Sample {
+            duration: entry.duration.unwrap(),
+            shown_after: i32::try_from(entry.cts.unwrap()).unwrap(),
+            key: entry.flags == Some(KEY),
+            bytes: entry.size.unwrap(),
+        };
+        (traf.tfdt.as_ref().unwrap().base_media_decode_time, sample, mdat.data)
+    }
+
+    #[test]
+    fn an_init_segment_says_what_the_stream_is() {
+        let bytes = init(&config()).unwrap();
+        let mut rest = bytes.as_slice();
+        Ftyp::decode(&mut rest).unwrap();
+        let moov = Moov::decode(&mut rest).unwrap();
+        assert!(rest.is_empty() && moov.mvex.is_some());
+        let [Entry::Avc1(entry)] = moov.trak[0].mdia.minf.stbl.stsd.codecs.as_slice() else { panic!("{moov:?}") };
+        assert_eq!((entry.visual.width, entry.visual.height), (1280, 720));
+        assert_eq!(entry.avcc.sequence_parameter_sets, config().sps);
+        assert_eq!(moov.trak[0].mdia.mdhd.timescale, 90_000);
+        for bad in [Config { sps: vec![], ..config() }, Config { size: Size { width: 70_000, height: 1 }, ..config() }]
+        {
+            assert!(init(&bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_says_where_each_sample_is() {
+        let sample = |duration, shown_after, key, bytes| Sample { duration, shown_after, key, bytes };
+        let samples = [
+            sample(3600, 3600, true, 10),
+            sample(3600, 7200, false, 4),
+            sample(3600, 0, false, 5),
+            sample(1, 3600, true, 6),
+        ];
+        let bytes = head(&config(), &samples).unwrap();
+        let mut rest = bytes.as_slice();
+        Ftyp::decode(&mut rest).unwrap();
+        let moov = Moov::decode(&mut rest).unwrap();
+        assert_eq!(rest, [&[0, 0, 0, 33], b"mdat".as_slice()].concat(), "the samples follow");
+        let table = &moov.trak[0].mdia.minf.stbl;
+        assert_eq!(table.stco.as_ref().unwrap().entries, [u32::try_from(bytes.len()).unwrap()]);
+        assert_eq!(table.stss.as_ref().unwrap().entries, [1, 4]);
+        assert_eq!(
+            table.stts.entries.iter().map(|e| (e.sample_count, e.sample_delta)).collect::<Vec<_>>(),
+            [(3, 3600), (1, 1)]
+        );
+        assert_eq!(table.stsz.samples, StszSamples::Different { sizes: vec![10, 4, 5, 6] });
+        assert_eq!(moov.mvhd.duration, 3 * 3600 + 1);
+        // The first picture is shown 3600 ticks after decoding began.
+        let edit = &moov.trak[0].edts.as_ref().unwrap().elst.as_ref().unwrap().entries[0];
+        assert_eq!(edit.media_time, Some(3600));
+    }
+}

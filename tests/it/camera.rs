@@ -389,6 +389,24 @@ fn a_damaged_stream_is_counted_and_harms_no_other_camera() {
 }
 
 #[test]
+fn frames_that_are_held_starve_no_decoder() {
+    let (_folder, clip) = clip("clip.mp4");
+    let recorder = Arc::new(Recorder::default());
+    let spec = spec(&format!("file://{}", clip.display()));
+    let _camera = start(&spec, &recorder);
+    let mut held = Vec::new();
+    // Far more than a decoder's own pictures of reference; the snapshot holds one.
+    while held.len() < 40 {
+        let count = recorder.seen.lock().expect("no test has panicked").count(spec.id);
+        recorder.until("one more frame", Duration::from_secs(20), |s| s.count(spec.id) > count);
+        held.push(recorder.seen.lock().expect("no test has panicked").last[&spec.id].clone());
+    }
+    let seen = recorder.seen.lock().expect("no test has panicked");
+    assert_eq!(seen.was(spec.id, Phase::BackOff) + seen.was(spec.id, Phase::Stalled), 0, "{:?}", seen.phases);
+    assert!(held.windows(2).all(|w| w[0].seq < w[1].seq));
+}
+
+#[test]
 fn frames_are_offered_at_the_idle_rate_until_the_camera_is_told_to_hurry() {
     let (_folder, clip) = clip("clip.mp4");
     let recorder = Arc::new(Recorder::default());

@@ -16,9 +16,14 @@ pub(crate) struct Canvas {
 
 impl Canvas {
     /// A grey picture; sides must be multiples of 16.
-    fn grey(width: usize, height: usize) -> Self {
+    pub(crate) fn grey(width: usize, height: usize) -> Self {
         assert!(width.is_multiple_of(16) && height.is_multiple_of(16), "sides must be multiples of 16");
         Self { width, height, bytes: [vec![126; width * height], vec![128; width * height / 2]].concat() }
+    }
+
+    /// Its planes, one after the other.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Noise over the whole picture, of which encoders make much.

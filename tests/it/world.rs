@@ -123,6 +123,11 @@ impl Process {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("signal");
     }
 
+    /// The system's number of it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().expect("wait").is_none()

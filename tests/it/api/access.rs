@@ -47,10 +47,11 @@ use Need::{All, Device, Known, List, Of, OfAll, Open, Put};
 use Role::{Admin, Integrator, Operator, Viewer};
 
 /// Every operation.
-pub(super) const TABLE: [(&str, &str, Need); 49] = [
+pub(super) const TABLE: [(&str, &str, Need); 50] = [
     ("GET", "/api/v1/alarms", List(Viewer)),
     ("GET", "/api/v1/alarms/{id}", Of(Viewer)),
     ("POST", "/api/v1/alarms/{id}/acknowledge", Of(Operator)),
+    ("GET", "/api/v1/alarms/{id}/clip", Of(Viewer)),
     ("POST", "/api/v1/alarms/{id}/false-alarm", Of(Operator)),
     ("POST", "/api/v1/alarms/{id}/resolve", Of(Operator)),
     ("GET", "/api/v1/alarms/{id}/snapshot", Of(Viewer)),
@@ -221,6 +222,7 @@ impl Things<'_> {
         let picture = yunti::media::alarm_picture(&self.server.state.media_dir, alarm);
         std::fs::create_dir_all(picture.parent().expect("a folder")).expect("made");
         std::fs::write(&picture, b"\xff\xd8picture").expect("written");
+        std::fs::write(yunti::media::alarm_clip(&self.server.state.media_dir, alarm), b"clip").expect("written");
         alarm
     }
 

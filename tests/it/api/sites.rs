@@ -85,6 +85,8 @@ async fn a_thing_of_another_site_is_not_there() {
         let picture = yunti::media::alarm_picture(&compound.server.state.media_dir, *alarm);
         std::fs::create_dir_all(picture.parent().expect("a folder")).expect("made");
         std::fs::write(&picture, b"\xff\xd8picture").expect("written");
+        let clip = yunti::media::alarm_clip(&compound.server.state.media_dir, *alarm);
+        std::fs::write(&clip, b"clip").expect("written");
         for (method, path, body) in [
             (Method::GET, format!("cameras/{camera}"), None),
             (Method::PATCH, format!("cameras/{camera}"), Some(json!({ "name": "B" }))),
@@ -93,6 +95,7 @@ async fn a_thing_of_another_site_is_not_there() {
             (Method::POST, format!("devices/{lift}/token"), None),
             (Method::GET, format!("alarms/{alarm}"), None),
             (Method::GET, format!("alarms/{alarm}/snapshot"), None),
+            (Method::GET, format!("alarms/{alarm}/clip"), None),
             (Method::POST, format!("alarms/{alarm}/acknowledge"), None),
             (Method::POST, format!("alarms/{alarm}/resolve"), None),
             (Method::DELETE, format!("cameras/{camera}"), None),

@@ -17,27 +17,27 @@ use crate::{
 };
 
 /// One who watches a camera live.
-struct Viewer {
+pub(super) struct Viewer {
     socket: WebSocketStream<TcpStream>,
-    got: Vec<Got>,
+    pub(super) got: Vec<Got>,
 }
 
 /// A message and when it came.
 #[derive(Debug, Clone)]
-struct Got {
-    at: Instant,
-    what: What,
+pub(super) struct Got {
+    pub(super) at: Instant,
+    pub(super) what: What,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum What {
+pub(super) enum What {
     Text(Value),
     Binary(Vec<u8>),
     Closed(Option<u16>),
 }
 
 impl Viewer {
-    async fn connect(world: &World, camera: &str) -> Self {
+    pub(super) async fn connect(world: &World, camera: &str) -> Self {
         Self::connect_with(world, camera, None).await
     }
 
@@ -59,7 +59,7 @@ impl Viewer {
     }
 
     /// The next message that is no ping.
-    async fn next(&mut self) -> Got {
+    pub(super) async fn next(&mut self) -> Got {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a message in time");
             let what = match message {
@@ -76,7 +76,7 @@ impl Viewer {
     }
 
     /// Takes messages until `enough` of all that came.
-    async fn until(&mut self, what: &str, mut enough: impl FnMut(&[Got]) -> bool) {
+    pub(super) async fn until(&mut self, what: &str, mut enough: impl FnMut(&[Got]) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !enough(&self.got) {
             assert!(Instant::now() < deadline, "waited for {what}: {:?}", self.texts());
@@ -101,12 +101,12 @@ impl Viewer {
 }
 
 /// The fragments that came so far.
-fn fragments(got: &[Got]) -> Vec<&Got> {
+pub(super) fn fragments(got: &[Got]) -> Vec<&Got> {
     got.iter().filter(|got| matches!(&got.what, What::Binary(bytes) if bytes.get(4..8) == Some(b"moof"))).collect()
 }
 
 /// Init and fragments, one after the other, as a browser appends them: from the first init to the next or the end.
-fn appended(got: &[Got]) -> Vec<u8> {
+pub(super) fn appended(got: &[Got]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for got in got {
         let What::Binary(more) = &got.what else { continue };

@@ -18,6 +18,11 @@ pub(super) struct Picture {
 }
 
 impl Picture {
+    /// How bright the picture is at a pixel.
+    pub(super) fn luma(&self, x: usize, y: usize) -> u8 {
+        self.planes[y * self.width + x]
+    }
+
     /// Whether the picture is magenta at a place in fractions of its sides.
     pub(super) fn is_magenta(&self, x: f32, y: f32) -> bool {
         #[expect(
@@ -39,11 +44,18 @@ pub(super) fn pictures(bytes: &[u8]) -> Vec<Picture> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("played.mp4");
     std::fs::write(&path, bytes).expect("written");
-    pictures_of(&path, None)
+    play(&path, None, |sample| sample.buffer().and_then(|buffer| buffer.pts()))
 }
 
-/// The same of a file, after a seek if one is asked for.
+/// Every picture of a file, from a place in it on if one is asked for; their times are those that a player shows.
 pub(super) fn pictures_of(path: &Path, seek: Option<Duration>) -> Vec<Picture> {
+    play(path, seek, |sample| {
+        let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+        segment.to_stream_time(sample.buffer()?.pts()?)
+    })
+}
+
+fn play(path: &Path, seek: Option<Duration>, time: impl Fn(&gst::Sample) -> Option<gst::ClockTime>) -> Vec<Picture> {
     gst::init().expect("gstreamer starts");
     let pipeline = gst::parse::launch(
         "filesrc name=in ! qtdemux ! decodebin ! videoconvert ! video/x-raw,format=I420 ! appsink name=out sync=false",
@@ -65,7 +77,7 @@ pub(super) fn pictures_of(path: &Path, seek: Option<Duration>) -> Vec<Picture> {
         let caps = sample.caps().and_then(|c| c.structure(0)).expect("a format");
         let side = |name| usize::try_from(caps.get::<i32>(name).expect("a side")).expect("positive");
         let buffer = sample.buffer().expect("pixels");
-        let at = Duration::from_nanos(buffer.pts().expect("a time").nseconds());
+        let at = Duration::from_nanos(time(&sample).expect("a time").nseconds());
         let planes = buffer.map_readable().expect("readable").to_vec();
         let (width, height) = (side("width"), side("height"));
         // Sides are multiples of 16 here: no padding.
