@@ -25,6 +25,16 @@ pub struct Config {
     /// Folder of decode chains that replaces the built-in ones.
     pub decode: Option<PathBuf>,
     pub log: LogFormat,
+    /// The certificate to serve HTTPS with; HTTP without.
+    pub tls: Option<TlsConfig>,
+}
+
+/// Certificate chain and key, PEM.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    pub cert: PathBuf,
+    pub key: PathBuf,
 }
 
 /// Where models and the ONNX Runtime library are, and how they are run.
@@ -87,6 +97,7 @@ impl Default for Config {
             pipelines: None,
             decode: None,
             log: LogFormat::Text,
+            tls: None,
         }
     }
 }
@@ -110,6 +121,7 @@ impl Config {
         config.pipelines = file.pipelines;
         config.decode = file.decode;
         set(&mut config.log, file.log);
+        config.tls = file.tls;
         let inference = file.inference;
         config.inference.library = inference.library;
         set(&mut config.inference.models, inference.models);
@@ -159,6 +171,7 @@ struct FileWire {
     pipelines: Option<PathBuf>,
     decode: Option<PathBuf>,
     log: Option<LogFormat>,
+    tls: Option<TlsConfig>,
     inference: InferenceWire,
     cameras: CamerasWire,
 }

@@ -63,6 +63,9 @@ enum Command {
     /// Look after API tokens.
     #[command(subcommand)]
     Token(Token),
+    /// Look after the audit log.
+    #[command(subcommand)]
+    Audit(Audit),
 }
 
 #[derive(Args)]
@@ -129,6 +132,9 @@ struct DeviceArgs {
     /// The server, e.g. `http://127.0.0.1:8080`
     #[arg(long)]
     server: String,
+    /// Certificate (PEM) that the server's own is signed by, or is, when it speaks TLS.
+    #[arg(long)]
+    ca: Option<PathBuf>,
     /// The device's token, as `POST /api/v1/devices` returned it.
     #[arg(long, env = "YUNTI_DEVICE_TOKEN", hide_env_values = true)]
     token: String,
@@ -155,6 +161,15 @@ enum Token {
         role: RoleArg,
         #[arg(long)]
         name: String,
+        #[arg(long, default_value = "data")]
+        data: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Check that no line was changed, taken out or put in; beside a running server or without one.
+    Verify {
         #[arg(long, default_value = "data")]
         data: PathBuf,
     },
@@ -228,6 +243,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             };
             Ok(status(unusable))
         }
+        Command::Audit(Audit::Verify { data }) => {
+            command::audit::verify(&data, &mut io::stdout())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Token(Token::Create { role, name, data }) => asynchronously(async move {
             let token = command::token::create(&data, Role::from(role).name(), &name).await?;
             println!("{}", token.expose());
@@ -251,6 +270,7 @@ fn simulate(what: Simulate) -> anyhow::Result<ExitCode> {
     };
     let args = simulate::SimulateArgs {
         state_file: args.state_file,
+        ca: args.ca,
         ..simulate::SimulateArgs::new(args.server, Secret::new(args.token))
     };
     asynchronously(simulate::run(kind, args))

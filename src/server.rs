@@ -1,7 +1,10 @@
 //! Composition root: build every part, connect them, run, shut down in the order of the arrows.
 
+mod tls;
+
 use std::{
     collections::BTreeMap,
+    io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{
         Arc,
@@ -11,13 +14,14 @@ use std::{
 };
 
 use anyhow::Context;
-use axum::serve::ListenerExt;
+use axum::{Router, serve::ListenerExt};
 use serde_json::{Value, json};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
 };
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -26,7 +30,7 @@ use crate::{
     api::{self, ApiState, Report},
     base::{Secret, clock},
     camera::{Codec, DecodeChains},
-    config::Config,
+    config::{Config, TlsConfig},
     dashboard,
     detect::Label,
     flow::{
@@ -40,6 +44,8 @@ use crate::{
     telemetry,
 };
 
+use self::tls::TlsListener;
+
 /// Open HTTP connections are cut after this long at shutdown.
 const HTTP_WAIT: Duration = Duration::from_secs(3);
 
@@ -47,11 +53,13 @@ const HTTP_WAIT: Duration = Duration::from_secs(3);
 pub struct Server {
     /// Where it listens; the port is the real one when 0 was asked for.
     pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub secure: bool,
     /// Of the link that makes the first administrator, while there is nobody yet; new at each start. Print it.
     pub setup: Option<Secret>,
     pub store: Store,
     flow: Flow,
-    http: JoinHandle<std::io::Result<()>>,
+    http: JoinHandle<io::Result<()>>,
     closing: CancellationToken,
 }
 
@@ -65,6 +73,8 @@ impl Server {
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen at {}", config.listen))?;
         let address = listener.local_addr().context("no local address")?;
+        let tls = config.tls.clone().map(|files| tls::load(&files).map(|first| (files, first))).transpose()?;
+        let secure = tls.is_some();
         let metrics = telemetry::install().context("metrics")?;
         let store = Store::open(&config.data)?;
 
@@ -105,24 +115,15 @@ impl Server {
         state.metrics = Arc::new(move || metrics.render());
         state.ready = readiness(flow.engines(), flow.store_healthy());
         state.closing = closing.clone();
+        state.secure = secure;
         let setup = setup_secret(&store).await?;
         if let Some(secret) = &setup {
             state.offer_setup(secret);
         }
-        let app = api::router(state).merge(dashboard::router());
-        let stopped = closing.clone();
-        // Events and live video are many small messages: none waits for the one before it to be acknowledged.
-        let listener = listener.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay(true) {
-                debug!(%error, "a connection keeps Nagle's algorithm");
-            }
-        });
-        let http = tokio::spawn(async move {
-            let app = app.into_make_service_with_connect_info::<SocketAddr>();
-            axum::serve(listener, app).with_graceful_shutdown(async move { stopped.cancelled().await }).await
-        });
-        info!(%address, epoch = store.epoch().0, "listening");
-        Ok(Self { address, setup, store, flow, http, closing })
+        let app = api::protect(api::router(state).merge(dashboard::router()), secure);
+        let http = serve_http(listener, tls, app, closing.clone())?;
+        info!(%address, secure, epoch = store.epoch().0, "listening");
+        Ok(Self { address, secure, setup, store, flow, http, closing })
     }
 
     /// Where its page is, as seen from this machine.
@@ -132,7 +133,7 @@ impl Server {
         if address.ip().is_unspecified() {
             address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
         }
-        format!("http://{address}")
+        format!("{}://{address}", if self.secure { "https" } else { "http" })
     }
 
     /// The link that makes the first administrator, while there is nobody yet. A fragment is sent to no server and
@@ -162,6 +163,31 @@ impl Server {
     }
 }
 
+/// Serves `app` until `closing`, over TLS when there is a certificate.
+fn serve_http(
+    listener: TcpListener,
+    tls: Option<(TlsConfig, Arc<ServerConfig>)>,
+    app: Router,
+    closing: CancellationToken,
+) -> io::Result<JoinHandle<io::Result<()>>> {
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let stopped = async move { closing.cancelled().await };
+    Ok(if let Some((files, first)) = tls {
+        let listener = TlsListener::new(listener, files, first)?.tap_io(|_| ());
+        tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(stopped).await })
+    } else {
+        let listener = listener.tap_io(send_at_once);
+        tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(stopped).await })
+    })
+}
+
+/// Events and live video are many small messages: none waits for the one before it to be acknowledged.
+fn send_at_once(connection: &mut TcpStream) {
+    if let Err(error) = connection.set_nodelay(true) {
+        debug!(%error, "a connection keeps Nagle's algorithm");
+    }
+}
+
 /// A secret for the set-up link, if nobody can log in yet.
 async fn setup_secret(store: &Store) -> anyhow::Result<Option<Secret>> {
     if !store.people().await?.is_empty() {
@@ -177,8 +203,10 @@ async fn setup_secret(store: &Store) -> anyhow::Result<Option<Secret>> {
 /// # Errors
 /// What [`Server::start`] refuses.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
+    // SIGHUP renews the certificate (`tls.rs`); without one it must not end a server that may hold lifts.
+    let _hangup = signal(SignalKind::hangup()).context("no handler for SIGHUP")?;
     let server = Server::start(config).await?;
-    println!("yunti listens at http://{}", server.address);
+    println!("yunti listens at {}://{}", if server.secure { "https" } else { "http" }, server.address);
     if let Some(link) = server.setup_link() {
         println!("nobody can log in yet: make the first administrator at {link} (works once)");
     }

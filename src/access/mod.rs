@@ -1,12 +1,15 @@
-//! Who may do what, and where: roles, permissions, grants, tokens, passwords, sessions, limits on log-ins. Pure.
+//! Who may do what, and where: roles, permissions, grants, tokens, passwords, sessions, limits on log-ins,
+//! the audit log's chain. Pure.
 //! Not here: where any of them is kept, HTTP, randomness, the clock.
 
+mod chain;
 mod grant;
 mod limit;
 mod password;
 pub mod session;
 mod token;
 
+pub use chain::{ChainHash, ChainLine};
 pub use grant::{Grant, Grants, Sites};
 pub use limit::{Attempt, LoginLimits};
 pub use password::{PasswordError, PasswordHash, check_password};

@@ -41,6 +41,8 @@ pub(super) struct LineWire {
     subject: String,
     #[schema(value_type = Object)]
     detail: Value,
+    /// SHA-256 over this line and all before it; `yunti audit verify` follows the chain.
+    hash: String,
 }
 
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(AuditQuery),
@@ -60,6 +62,7 @@ pub(super) async fn list(
         act: line.act,
         subject: line.subject,
         detail: line.detail,
+        hash: line.hash.to_string(),
     });
     Ok(Json(PageWire { items: items.collect(), next }))
 }

@@ -45,12 +45,12 @@ impl Login {
 
     /// Whether the password is the one; with no hash to compare it with, the same work for nothing.
     pub(super) async fn matches(&self, hash: Option<PasswordHash>, password: Secret) -> Result<bool, Problem> {
-        self.hash(move || match hash {
-            Some(hash) => hash.matches(&password),
-            None => {
+        self.hash(move || {
+            let Some(hash) = hash else {
                 PasswordHash::match_nothing(&password);
-                false
-            }
+                return false;
+            };
+            hash.matches(&password)
         })
         .await
     }

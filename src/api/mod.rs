@@ -11,6 +11,7 @@ mod device_socket;
 mod devices;
 mod events;
 mod extract;
+mod headers;
 mod live;
 mod login;
 mod openapi;
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
 pub use device_socket::{DeviceSocket, SocketError, serve_by};
+pub use headers::protect;
 pub use live::Live;
 pub use openapi::document;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
@@ -61,6 +62,8 @@ pub(super) async fn probe(
         return Err(Problem::unavailable(format!("{AT_ONCE} probes are under way: try again in some seconds")));
     };
     tracing::info!(uri = %uri.shown(), by = %caller.who.id(), "probing a camera");
+    let audit = caller.audit("camera.probe", &uri.shown(), json!({}));
+    state.store.write(vec![audit]).await?;
     let chains = state.chains.clone();
     let work = tokio::task::spawn_blocking(move || {
         let _place = place;

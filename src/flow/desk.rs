@@ -376,7 +376,9 @@ impl Desk {
                 if order.request.verb == Verb::LiftRelease {
                     self.releases.insert(key);
                 }
+                let audit = news::order_audit(&order, now);
                 let handed = self.links.send(order);
+                self.backlog.push(audit);
                 let changes = self.orders.handed(key, handed, now);
                 self.order_outcomes(changes, now, &mut queue);
             }

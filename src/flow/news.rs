@@ -9,7 +9,7 @@ use crate::{
     alarm::{Act, Alarm, book::Change},
     base::{AlarmId, CameraId, DeviceId, NormRect, Now},
     camera::PhaseReport,
-    device::{OrderChange, Reading, protocol::ReadingValue},
+    device::{Order, OrderChange, Reading, protocol::ReadingValue},
     rule::{Finding, Sighting},
     store::{Named, NewEvent, OrderRecord, Write},
 };
@@ -160,6 +160,23 @@ pub(super) fn order_record(change: &OrderChange) -> OrderRecord {
         state: change.state,
         cause: change.cause.clone(),
         at: change.at,
+    }
+}
+
+/// The audit line of an order.
+pub(super) fn order_audit(order: &Order, now: Now) -> Write {
+    let request = &order.request;
+    Write::Audit {
+        at: now.wall,
+        actor: "yunti".to_owned(),
+        act: format!("order.{}", request.verb.name()),
+        subject: request.device.to_string(),
+        detail: json!({
+            "key": order.key.to_string(),
+            "epoch": order.epoch.0,
+            "seq": order.seq.0,
+            "alarm": request.alarm.map(|alarm| alarm.to_string()),
+        }),
     }
 }
 

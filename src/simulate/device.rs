@@ -16,13 +16,13 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use url::Url;
 
 use super::{
+    dial::Target,
     lift::{LiftMachine, LiftSettings},
     machine::{Control, Input, Machine, Output, Shown},
     memory,
-    socket::{self, Connection, Heard, SocketError},
+    socket::{Connection, Heard, SocketError},
     timed::TimedMachine,
 };
 use crate::{
@@ -45,8 +45,10 @@ const CONTROLS: usize = 16;
 /// How to simulate a device.
 #[derive(Debug, Clone)]
 pub struct SimulateArgs {
-    /// `http://host:port` (the protocol's path is added) or a full `ws://` URL.
+    /// `http://host:port` or `https://host:port` (the protocol's path is added), or a full `ws://` or `wss://` URL.
     pub server: String,
+    /// The certificate (PEM) that a TLS server's own is signed by, or is.
+    pub ca: Option<PathBuf>,
     /// The device's token.
     pub token: Secret,
     /// Where the device remembers orders over restarts; without it a restart forgets.
@@ -59,7 +61,7 @@ impl SimulateArgs {
     /// A device of `server`, otherwise as usual.
     #[must_use]
     pub fn new(server: impl Into<String>, token: Secret) -> Self {
-        Self { server: server.into(), token, state_file: None, lift: LiftSettings::default() }
+        Self { server: server.into(), ca: None, token, state_file: None, lift: LiftSettings::default() }
     }
 }
 
@@ -228,7 +230,7 @@ enum LinkNews {
 
 struct Runner<F> {
     machine: Box<dyn Machine>,
-    url: Url,
+    target: Target,
     args: SimulateArgs,
     show: F,
     calls: VecDeque<DeviceCall>,
@@ -239,7 +241,7 @@ struct Runner<F> {
 
 impl<F: FnMut(&Change) + Send> Runner<F> {
     fn new(kind: DeviceKind, args: SimulateArgs, show: F) -> Result<Self, SimulateError> {
-        let url = socket::address(&args.server).map_err(SimulateError::Server)?;
+        let target = Target::new(&args.server, args.ca.as_deref()).map_err(SimulateError::Server)?;
         let memory = match &args.state_file {
             Some(file) => memory::load(file)?,
             None => super::machine::Memory::default(),
@@ -249,7 +251,7 @@ impl<F: FnMut(&Change) + Send> Runner<F> {
             kind => Box::new(TimedMachine::new(kind, memory)),
         };
         let link = Link::Waiting(clock::mono());
-        Ok(Self { machine, url, args, show, calls: VecDeque::new(), link, frozen: false, failures: 0 })
+        Ok(Self { machine, target, args, show, calls: VecDeque::new(), link, frozen: false, failures: 0 })
     }
 
     fn hello(&self) -> Hello {
@@ -322,8 +324,8 @@ impl<F: FnMut(&Change) + Send> Runner<F> {
     async fn news(&mut self, news: LinkNews) -> Result<(), SimulateError> {
         match news {
             LinkNews::Dial => {
-                let (url, token, hello) = (self.url.clone(), self.args.token.clone(), self.hello());
-                self.link = Link::Dialling(Box::pin(Connection::open(url, token, hello)));
+                let (target, token, hello) = (self.target.clone(), self.args.token.clone(), self.hello());
+                self.link = Link::Dialling(Box::pin(Connection::open(target, token, hello)));
             }
             LinkNews::Dialled(Ok((connection, welcome))) => {
                 tracing::info!(epoch = welcome.epoch.0, "connected");

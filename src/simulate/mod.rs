@@ -5,6 +5,7 @@
 
 pub mod camera;
 pub mod device;
+mod dial;
 pub mod lift;
 pub mod machine;
 mod memory;

@@ -4,9 +4,9 @@
 use std::{collections::VecDeque, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    WebSocketStream, client_async_with_config,
     tungstenite::{
         Message,
         client::IntoClientRequest,
@@ -16,7 +16,10 @@ use tokio_tungstenite::{
 };
 use url::Url;
 
-use super::machine::Received;
+use super::{
+    dial::{Io, Target},
+    machine::Received,
+};
 use crate::{
     base::{Mono, Secret, clock},
     device::{
@@ -62,12 +65,10 @@ pub(super) fn address(server: &str) -> Result<Url, String> {
     let mut url = Url::parse(server).map_err(|e| format!("{server:?} is not a URL: {e}"))?;
     let scheme = match url.scheme() {
         "http" | "ws" => "ws",
-        "https" | "wss" => {
-            return Err("this simulator speaks no TLS: give it the http:// address behind the proxy".to_owned());
-        }
-        other => return Err(format!("the server's URL must begin with http:// or ws://, not {other}://")),
+        "https" | "wss" => "wss",
+        other => return Err(format!("the server's URL must begin with http:// or https://, not {other}://")),
     };
-    url.set_scheme(scheme).map_err(|()| format!("{server:?} cannot become a ws:// URL"))?;
+    url.set_scheme(scheme).map_err(|()| format!("{server:?} cannot become a {scheme}:// URL"))?;
     if url.path() == "/" || url.path().is_empty() {
         url.set_path(PATH);
     }
@@ -111,7 +112,7 @@ pub(super) enum Heard {
 
 /// A connection on which Hello was answered.
 pub(super) struct Connection {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: WebSocketStream<Box<dyn Io>>,
     calls: u64,
     /// The call that waits for its answer, and when it was written.
     outstanding: Option<(CallId, Mono)>,
@@ -122,13 +123,13 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects and says Hello.
-    pub(super) async fn open(url: Url, token: Secret, hello: Hello) -> Result<(Box<Self>, Welcome), SocketError> {
-        timeout(DIAL_WITHIN, Self::dial(url, token, hello)).await.unwrap_or(Err(SocketError::Silent))
+    pub(super) async fn open(target: Target, token: Secret, hello: Hello) -> Result<(Box<Self>, Welcome), SocketError> {
+        timeout(DIAL_WITHIN, Self::dial(target, token, hello)).await.unwrap_or(Err(SocketError::Silent))
     }
 
-    async fn dial(url: Url, token: Secret, hello: Hello) -> Result<(Box<Self>, Welcome), SocketError> {
+    async fn dial(target: Target, token: Secret, hello: Hello) -> Result<(Box<Self>, Welcome), SocketError> {
         let dial = |e: String| SocketError::Dial(e);
-        let mut request = url.as_str().into_client_request().map_err(|e| dial(e.to_string()))?;
+        let mut request = target.url.as_str().into_client_request().map_err(|e| dial(e.to_string()))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
             .map_err(|_| dial("the token has characters that cannot be sent".to_owned()))?;
         bearer.set_sensitive(true);
@@ -136,8 +137,9 @@ impl Connection {
         request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
         let limits =
             WebSocketConfig::default().max_message_size(Some(MAX_FRAME * 4)).max_frame_size(Some(MAX_FRAME * 4));
+        let stream = target.connect().await.map_err(|e| dial(e.to_string()))?;
         let (socket, response) =
-            connect_async_with_config(request, Some(limits), true).await.map_err(|e| dial(e.to_string()))?;
+            client_async_with_config(request, stream, Some(limits)).await.map_err(|e| dial(e.to_string()))?;
         if response.headers().get(header::SEC_WEBSOCKET_PROTOCOL).is_none_or(|p| p != SUBPROTOCOL) {
             return Err(SocketError::Subprotocol);
         }
@@ -293,7 +295,7 @@ mod tests {
         check("http://127.0.0.1:8080", Ok("ws://127.0.0.1:8080/api/v1/devices/ws"));
         check("ws://host/", Ok("ws://host/api/v1/devices/ws"));
         check("ws://host/else/ws", Ok("ws://host/else/ws"));
-        check("https://host", Err("no TLS"));
+        check("https://host", Ok("wss://host/api/v1/devices/ws"));
         check("ftp://host", Err("must begin with"));
         check("host:80", Err("must begin with"));
         check("", Err("not a URL"));

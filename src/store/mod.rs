@@ -14,9 +14,10 @@ use serde_json::Value;
 pub use names::Named;
 pub use page::{AlarmCursor, AlarmFilter, AlarmPage, CursorError, EventPage, Gap, KeptAlarm, Pruned, Retention};
 pub use registry::{CameraRecord, DeviceRecord, Overrides, PersonRecord, SessionRecord, SiteRecord, TokenRecord};
-pub use sqlite::Store;
+pub use sqlite::{Store, verify_audit};
 
 use crate::{
+    access::ChainHash,
     alarm::Alarm,
     base::{AlarmId, CameraId, DeviceId, OrderKey, SiteId, Wall},
     device::{Epoch, OrderSeq, OrderState},
@@ -91,6 +92,28 @@ pub struct AuditLine {
     pub act: String,
     pub subject: String,
     pub detail: Value,
+    /// Over this line and all before it.
+    pub hash: ChainHash,
+}
+
+/// What a look through the audit log found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditCheck {
+    /// Lines that are as they were written, from the oldest on.
+    pub lines: u64,
+    pub first: Option<u64>,
+    /// The newest of them; before the first, the newest that was pruned.
+    pub last: u64,
+    /// The newest of them's hash.
+    pub head: ChainHash,
+    pub broken: Option<AuditBreak>,
+}
+
+/// The first line that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditBreak {
+    pub line: u64,
+    pub why: &'static str,
 }
 
 /// Why the store did not do it.

@@ -5,6 +5,7 @@
 //! fed by bounded queues: when one is full, callers wait. The last [`Store`] dropped, or [`Store::close`], ends and joins them.
 
 mod alarms;
+mod audit;
 mod events;
 mod people;
 mod registry;
@@ -26,6 +27,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::{mpsc, watch};
 
+pub use self::audit::verify_audit;
 use self::worker::{Change, Message, Question, reader_loop, writer_loop};
 use super::{Event, EventPage, Gap, StoreError, Write};
 use crate::{
@@ -256,8 +258,13 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     Ok(connection)
 }
 
+/// The schema that this program writes.
+fn known_version() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = known_version();
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > known {

@@ -28,7 +28,7 @@ const ROOMS: [&str; 19] = [
 ];
 
 /// Crate → the files or folders that may name it.
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 12] = [
     ("gstreamer", &["camera/gst", "simulate/camera"]),
     ("ort", &["infer/onnx"]),
     ("rusqlite", &["store/sqlite"]),
@@ -37,6 +37,8 @@ const HOMES: [(&str, &[&str]); 10] = [
     ("tracing_subscriber", &["telemetry/"]),
     ("axum", &["api/", "dashboard/", "server"]),
     ("tokio_tungstenite", &["simulate/"]),
+    ("tokio_rustls", &["server", "simulate/"]),
+    ("argon2", &["access/password"]),
     ("clap", &["main.rs"]),
     ("anyhow", &["main.rs", "server", "demo"]),
 ];

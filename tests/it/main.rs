@@ -6,6 +6,7 @@
 )]
 
 mod api;
+mod audit;
 mod camera;
 mod command_detect;
 mod device;
@@ -18,4 +19,5 @@ mod safety;
 mod server;
 mod stall;
 mod tiny_onnx;
+mod tls;
 mod world;

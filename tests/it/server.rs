@@ -30,8 +30,8 @@ async fn the_first_start_shows_a_link_that_makes_the_first_administrator_once() 
     fs::create_dir(dir.path().join("models")).expect("folder");
     let serve = || Process::yunti("server", dir.path(), &["serve", "--data", "data", "--listen", "127.0.0.1:0"]);
     let mut first = serve();
-    let (_, line) = first.wait_line(0, "link", |l| l.contains("#setup="));
-    let link = line.split_whitespace().find(|word| word.contains("#setup=")).expect("a link");
+    let (_, said) = first.wait_line(0, "link", |l| l.contains("#setup="));
+    let link = said.split_whitespace().find(|word| word.contains("#setup=")).expect("a link");
     let (base, secret) = link.split_once("/#setup=").expect("a secret");
     let http = reqwest::Client::new();
     let set_up = || {

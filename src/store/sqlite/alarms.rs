@@ -1,15 +1,15 @@
-//! Alarms, their orders, the audit log; what is old goes.
+//! Alarms, their orders; what is old goes.
 
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value as Sql};
 
-use super::Store;
+use super::{Store, audit};
 use crate::{
     access::Sites,
     alarm::Alarm,
     base::{AlarmId, Wall},
     device::{Epoch, OrderSeq},
     store::{
-        AlarmCursor, AlarmFilter, AlarmPage, AuditLine, KeptAlarm, OrderRecord, Pruned, Retention, StoreError,
+        AlarmCursor, AlarmFilter, AlarmPage, KeptAlarm, OrderRecord, Pruned, Retention, StoreError,
         names::{Named, fixed},
         wire,
     },
@@ -105,33 +105,6 @@ impl Store {
         .await
     }
 
-    /// At most `limit` lines of the audit log, newest first, older than line `before`.
-    ///
-    /// # Errors
-    /// The database failed, or the store is closed.
-    pub async fn audit(&self, before: Option<u64>, limit: usize) -> Result<Vec<AuditLine>, StoreError> {
-        self.ask(move |db| {
-            let mut statement = db.prepare_cached(
-                "SELECT id, at, actor, act, subject, detail FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
-            )?;
-            let before = before.and_then(|id| i64::try_from(id).ok()).unwrap_or(i64::MAX);
-            let mut rows = statement.query(params![before, sql_limit(limit)])?;
-            let mut lines = Vec::new();
-            while let Some(row) = rows.next()? {
-                lines.push(AuditLine {
-                    id: row.get::<_, i64>(0)?.cast_unsigned(),
-                    at: Wall(row.get(1)?),
-                    actor: row.get(2)?,
-                    act: row.get(3)?,
-                    subject: row.get(4)?,
-                    detail: wire::from_json("audit detail", &row.get::<_, String>(5)?)?,
-                });
-            }
-            Ok(lines)
-        })
-        .await
-    }
-
     /// Removes what is old. Open alarms stay, whatever their age.
     ///
     /// # Errors
@@ -141,7 +114,7 @@ impl Store {
     }
 }
 
-fn sql_limit(limit: usize) -> i64 {
+pub(super) fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
@@ -247,8 +220,6 @@ fn prune(db: &Connection, retention: Retention) -> Result<Pruned, StoreError> {
              AND (alarm IS NULL OR alarm NOT IN (SELECT id FROM alarms)) LIMIT ?2)",
         )?
         .execute(params![retention.alarms_before.0, limit])?;
-    let audit = db
-        .prepare_cached("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)")?
-        .execute(params![retention.audit_before.0, limit])?;
+    let audit = audit::prune(db, retention.audit_before)?;
     Ok(Pruned { events, alarms, orders, audit })
 }

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::audit;
 use crate::store::{Event, NewEvent, OrderRecord, StoreError, Write, names::Named, wire};
 
 /// Writes one thing; an event comes back with its place.
@@ -32,8 +33,7 @@ pub(super) fn write(db: &Connection, write: &Write) -> Result<Option<Event>, Sto
         }
         Write::Event(new) => event(db, new).map(Some),
         Write::Audit { at, actor, act, subject, detail } => {
-            db.prepare_cached("INSERT INTO audit (at, actor, act, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![at.0, actor, act, subject, wire::json("audit detail", detail)?])?;
+            audit::add(db, &audit::NewLine { at: *at, actor, act, subject, detail })?;
             Ok(None)
         }
     }

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{MIGRATIONS, Store};
+use super::{MIGRATIONS, Store, verify_audit};
 use crate::{
     access::{Role, Sites, TokenHash},
     alarm::{Alarm, AlarmKind, AlarmSighting, AlarmState, LiftState, Step},
@@ -554,4 +554,95 @@ async fn sites_that_were_free_texts_become_slugs() {
     let sites = store.sites().await.expect("read").into_iter().map(|s| (s.id.to_string(), s.name)).collect::<Vec<_>>();
     assert_eq!(sites, [("north-court", "North Court"), ("北区", "北区")].map(|(a, b)| (a.to_owned(), b.to_owned())));
     assert_eq!(store.count_open_alarms(Sites::Only(["北区".parse().expect("a slug")].into())).await, Ok(1));
+}
+
+fn audit_line(at: i64) -> Write {
+    Write::Audit {
+        at: Wall(at),
+        actor: "guard".to_owned(),
+        act: "alarm.resolve".to_owned(),
+        subject: format!("alm-{at}"),
+        detail: json!({ "note": "一辆婴儿车" }),
+    }
+}
+
+#[tokio::test]
+async fn a_line_of_the_audit_log_that_was_changed_taken_out_or_put_in_is_found() {
+    for (meddle, broken) in [
+        ("", None),
+        ("UPDATE audit SET subject = 'alm-9' WHERE id = 3", Some(3)),
+        ("UPDATE audit SET detail = '{}' WHERE id = 1", Some(1)),
+        ("UPDATE audit SET at = at + 1 WHERE id = 6", Some(6)),
+        ("UPDATE audit SET hash = x'00' WHERE id = 4", Some(4)),
+        ("UPDATE audit SET subject = 'x', hash = zeroblob(32) WHERE id = 2", Some(2)),
+        ("DELETE FROM audit WHERE id = 1", Some(2)),
+        ("DELETE FROM audit WHERE id = 3", Some(4)),
+        ("DELETE FROM audit WHERE id >= 5", Some(5)),
+        ("DELETE FROM audit", Some(1)),
+        // Lines change places.
+        ("UPDATE audit SET id = 10 WHERE id = 2; UPDATE audit SET id = 2 WHERE id = 3", Some(2)),
+        ("INSERT INTO audit SELECT 7, at, actor, act, subject, detail, hash FROM audit WHERE id = 6", Some(7)),
+    ] {
+        let folder = folder();
+        let store = open(&folder);
+        store.write((1..=4).map(audit_line).collect()).await.expect("written");
+        store.write((5..=6).map(audit_line).collect()).await.expect("written");
+        let newest = store.audit(None, 1).await.expect("read")[0].hash;
+        let db = Connection::open(folder.path().join("yunti.db")).expect("opens");
+        db.execute_batch(meddle).expect("meddled with");
+        let check = verify_audit(folder.path()).expect("readable");
+        assert_eq!(check.broken.as_ref().map(|b| b.line), broken, "{meddle}: {check:?}");
+        if broken.is_none() {
+            assert_eq!((check.lines, check.first, check.last, check.head), (6, Some(1), 6, newest));
+        }
+        // Whatever was done to it, the server goes on.
+        store.write(vec![audit_line(7)]).await.expect("written");
+    }
+    assert!(matches!(verify_audit(folder().path()), Err(StoreError::Open { .. })));
+}
+
+#[tokio::test]
+async fn a_pruned_audit_log_can_be_verified_from_where_it_begins() {
+    let folder = folder();
+    let store = open(&folder);
+    let verify = || verify_audit(folder.path()).expect("readable");
+    assert_eq!((verify().lines, verify().broken), (0, None));
+    let prune = async |before: i64| {
+        let retention = Retention { events_before: Wall(0), alarms_before: Wall(0), audit_before: Wall(before) };
+        store.prune(retention).await.expect("pruned").audit
+    };
+    // The clock was set back once: line 4 is older than line 3, and stays as long as line 3 does.
+    store.write([1, 2, 9, 3, 10, 11].map(audit_line).to_vec()).await.expect("written");
+    assert_eq!(prune(5).await, 2);
+    assert_eq!((verify().lines, verify().first, verify().broken), (4, Some(3), None));
+    assert_eq!(prune(5).await, 0);
+    store.write(vec![audit_line(12)]).await.expect("written");
+    assert_eq!(prune(1000).await, 5);
+    assert_eq!((verify().lines, verify().last, verify().broken), (0, 7, None));
+    store.write((13..=15).map(audit_line).collect()).await.expect("written");
+    assert_eq!((verify().lines, verify().first, verify().broken), (3, Some(8), None));
+    let db = Connection::open(folder.path().join("yunti.db")).expect("opens");
+    db.execute("DELETE FROM audit WHERE id = 8", []).expect("meddled with");
+    assert_eq!(verify().broken.map(|b| b.line), Some(9), "not pruned: taken out");
+    db.execute("DELETE FROM audit_anchor", []).expect("meddled with");
+    assert!(verify().broken.is_some());
+}
+
+#[tokio::test]
+async fn lines_from_before_the_chain_are_chained() {
+    let folder = folder();
+    let db = Connection::open(folder.path().join("yunti.db")).expect("opens");
+    db.execute_batch(MIGRATIONS[0]).expect("the first schema");
+    db.pragma_update(None, "user_version", 1).expect("set");
+    for at in 1..=3 {
+        db.execute("INSERT INTO audit (at, actor, act, subject, detail) VALUES (?1, 'a', 'b', 'c', '{}')", [at])
+            .expect("kept");
+    }
+    assert!(matches!(verify_audit(folder.path()), Err(StoreError::Open { .. })));
+    let store = open(&folder);
+    store.write(vec![audit_line(4)]).await.expect("written");
+    let check = verify_audit(folder.path()).expect("readable");
+    assert_eq!((check.lines, check.broken), (4, None));
+    db.execute("UPDATE audit SET actor = 'x' WHERE id = 2", []).expect("meddled with");
+    assert_eq!(verify_audit(folder.path()).expect("readable").broken.map(|b| b.line), Some(2));
 }

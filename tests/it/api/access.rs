@@ -286,7 +286,6 @@ fn expected(need: Need, role: Role, held: Option<&str>, site: Option<&str>) -> F
     let covers = everywhere || (site.is_some() && held == site);
     let taken_if = |yes: bool| if yes { Fate::Taken } else { Fate::Forbidden };
     match need {
-        Open | Known => Fate::Taken,
         Device => Fate::Unknown,
         Need::Some(least) | List(least) => taken_if(role >= least),
         All(least) => taken_if(role >= least && everywhere),
@@ -294,7 +293,7 @@ fn expected(need: Need, role: Role, held: Option<&str>, site: Option<&str>) -> F
         Of(least) | OfAll(least) if role < least => Fate::Forbidden,
         Of(_) | OfAll(_) if !covers => Fate::NotThere,
         OfAll(_) => taken_if(everywhere),
-        Of(_) => Fate::Taken,
+        Of(_) | Open | Known => Fate::Taken,
     }
 }
 

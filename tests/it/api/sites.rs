@@ -61,8 +61,8 @@ async fn lists_and_counts_show_the_callers_sites_alone() {
         ("/api/v1/alarms", &alarm),
         ("/api/v1/sites", "north"),
     ] {
-        let (status, list) = compound.send(&token, Method::GET, path, None).await;
-        assert_eq!((status, ids(&list)), (StatusCode::OK, vec![own]), "{path}");
+        let (status, shown) = compound.send(&token, Method::GET, path, None).await;
+        assert_eq!((status, ids(&shown)), (StatusCode::OK, vec![own]), "{path}");
         let all = compound.server.get(path).await;
         assert_eq!(ids(&all).len(), if path.ends_with("sites") { 2 } else { 3 }, "{path}");
     }
@@ -232,7 +232,7 @@ async fn sites_are_added_named_and_removed() {
 #[tokio::test]
 async fn a_token_is_of_a_site_and_ends_in_time() {
     let server = Server::start().await;
-    let make = |more: Value| {
+    let new = |more: Value| {
         let mut body = json!({ "name": "wall", "role": "viewer" });
         body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         server.call(Method::POST, "/api/v1/tokens", Some(body))
@@ -242,13 +242,13 @@ async fn a_token_is_of_a_site_and_ends_in_time() {
         (json!({ "expires_at": "tomorrow" }), 422),
         (json!({ "expires_at": "2020-01-01T00:00:00Z" }), 422),
     ] {
-        assert_eq!(make(more.clone()).await.0.as_u16(), expected, "{more}");
+        assert_eq!(new(more.clone()).await.0.as_u16(), expected, "{more}");
     }
-    let (_, made) = make(json!({ "site": "north", "expires_at": "2999-01-01T00:00:00Z" })).await;
+    let (_, made) = new(json!({ "site": "north", "expires_at": "2999-01-01T00:00:00Z" })).await;
     assert_eq!((&made["site"], &made["expires_at"]), (&json!("north"), &json!("2999-01-01T00:00:00.000Z")), "{made}");
     // One that ends while its watcher looks on.
     let end = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(700);
-    let (_, short) = make(json!({ "expires_at": end.to_string() })).await;
+    let (_, short) = new(json!({ "expires_at": end.to_string() })).await;
     let token = short["token"].as_str().expect("a token");
     let mut watcher = server.socket("/api/v1/events", token, "").await.expect("connects");
     assert_eq!(watcher.close_code().await, Some(1008));

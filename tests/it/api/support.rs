@@ -155,7 +155,7 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         let app = router(state.clone());
         let serving = tokio::spawn(async move {
-            axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await.expect("serves")
+            axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await.expect("serves");
         });
         let admin = create_in(&store, Role::Admin, "test admin", "test").await.expect("a token").expose().to_owned();
         let client = Client::builder().timeout(PATIENCE).build().expect("a client");
