@@ -15,7 +15,8 @@ class Alerting {
 
   start(): () => void {
     const first = () => void wake().then((ready) => (this.ready = ready));
-    addEventListener("pointerdown", first);
+    // Not "pointerdown": the notice would go, and what was pressed would move away from under the finger.
+    addEventListener("click", first);
     addEventListener("keydown", first);
     first();
     const stop = world.onAlarm((kind, alarm, sound) => {
@@ -24,7 +25,7 @@ class Alerting {
     });
     this.#timer = setInterval(() => this.#again(), AGAIN_MS);
     return () => {
-      removeEventListener("pointerdown", first);
+      removeEventListener("click", first);
       removeEventListener("keydown", first);
       clearInterval(this.#timer);
       stop();

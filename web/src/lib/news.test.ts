@@ -116,13 +116,13 @@ describe("learn", () => {
 });
 
 describe("order on the page", () => {
-  it("is new ones first, then taken up, then closed, each newest first", () => {
+  it("is new ones first, then taken up, then closed; what lasts before what is over; newest first", () => {
     const at = (s: number) => new Date(T0 + s * 1000).toISOString();
     const all = [
       alarm("a", { state: "resolved", raised_at: at(9) }), alarm("b", { state: "acknowledged", raised_at: at(8) }),
-      alarm("c", { raised_at: at(1) }), alarm("d", { raised_at: at(2) }),
+      alarm("c", { raised_at: at(1) }), alarm("d", { raised_at: at(2) }), alarm("e", { raised_at: at(7), cleared_at: at(8) }),
     ];
-    expect(openFirst(all).map((one) => one.id)).toEqual(["d", "c", "b", "a"]);
+    expect(openFirst(all).map((one) => one.id)).toEqual(["d", "c", "e", "b", "a"]);
   });
 
   it("knows what is open and what is not settled", () => {

@@ -152,8 +152,9 @@ export function isSettling(alarm: Alarm): boolean {
   return !isOpen(alarm) && (!alarm.cleared_at || MOVING.includes(alarm.lift));
 }
 
-/** Alarms for the live page: new ones first, then those taken up, each newest first. */
+/** Alarms for the live page: new ones first, then those taken up; what still lasts before what is over; newest first. */
 export function openFirst(alarms: Iterable<Alarm>): Alarm[] {
-  const rank = (alarm: Alarm) => (alarm.state === "raised" ? 0 : alarm.state === "acknowledged" ? 1 : 2);
+  const rank = (alarm: Alarm) =>
+    (alarm.state === "raised" ? 0 : alarm.state === "acknowledged" ? 2 : 4) + (alarm.cleared_at ? 1 : 0);
   return [...alarms].sort((a, b) => rank(a) - rank(b) || Date.parse(b.raised_at) - Date.parse(a.raised_at) || (a.id < b.id ? 1 : -1));
 }

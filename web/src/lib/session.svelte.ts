@@ -4,6 +4,10 @@ import { ask, get, post, Problem, storedToken, useCsrf, useToken, whenUnauthoris
 import type { Session } from "./types";
 import { world } from "./world.svelte";
 
+/** The least role for what the page shows or hides by place. The server has the whole table, and the last word. */
+const ROLES = ["viewer", "operator", "integrator", "admin"];
+const LEAST: Record<string, string> = { act_on_alarms: "operator", see_pictures: "viewer" };
+
 type Stand = "asking" | "out" | "in" | "setup" | "unreachable";
 
 class Account {
@@ -15,6 +19,10 @@ class Account {
 
   async begin(): Promise<void> {
     whenUnauthorised(() => this.#out(this.stand === "in"));
+    // A link with a secret that is opened in a page already here changes nothing but the hash.
+    addEventListener("hashchange", () => {
+      if (/^#(token|setup)=/.test(location.hash)) location.reload();
+    });
     const given = new URLSearchParams(location.hash.slice(1));
     const token = given.get("token") ?? storedToken();
     this.setupSecret = given.get("setup") ?? "";
@@ -32,9 +40,6 @@ class Account {
     try {
       this.#in(await get<Session>("/session"));
     } catch (error) {
-      // TEMPORARY until the server has /session.
-      if (error instanceof Problem && error.status === 404 && storedToken())
-        return this.#in({ person: null, name: "token", grants: [], csrf: "", permissions: ["watch", "see_pictures", "act_on_alarms", "manage_cameras", "manage_devices", "manage_tokens", "read_audit", "manage_people"] });
       if (error instanceof Problem && error.status === 401) this.#out(storedToken() !== "");
       else this.stand = "unreachable";
     }
@@ -68,8 +73,17 @@ class Account {
     }
   }
 
+  /** Whether it is allowed at some site. */
   may(permission: string): boolean {
     return this.session?.permissions.includes(permission) ?? false;
+  }
+
+  /** Whether it is allowed at this site; a thing without a site needs a role at every site. */
+  mayAt(permission: string, site: string | null | undefined): boolean {
+    const least = ROLES.indexOf(LEAST[permission] ?? "admin");
+    return this.may(permission) && (this.session?.grants ?? []).some(
+      (grant) => (grant.site === null || (site != null && grant.site === site)) && ROLES.indexOf(grant.role) >= least,
+    );
   }
 
   #in(session: Session): void {

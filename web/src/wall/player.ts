@@ -1,6 +1,7 @@
 // Plays one camera's live stream: fragmented MP4 through Media Source Extensions, or JPEG frames when there is no H.264.
 // The boxes are drawn for the picture that is on screen, by its time. Not here: which cameras are watched.
 
+import { word } from "../i18n";
 import { socket } from "../lib/api";
 import type { Rect } from "../lib/types";
 
@@ -37,12 +38,12 @@ export type Way = "connecting" | "video" | "frames" | "lost";
 /** Behind the newest picture by more than this: jump forward. */
 const LATE_S = 1.5;
 /** Where a jump lands, behind the newest picture. */
-const CUSHION_S = 0.25;
+const CUSHION_S = 0.35;
 /** Kept behind what is shown. */
 const KEEP_S = 8;
 const BOXES_KEPT = 200;
 /** Boxes older than this are of something else by now. */
-const BOX_LIFE_S = 0.6;
+const BOX_LIFE_S = 1;
 
 export class Player {
   #screen: Screen;
@@ -137,6 +138,8 @@ export class Player {
       if (this.#way !== "frames") this.#tell("frames");
       return;
     }
+    // Of a stream that we were told to wait for no longer.
+    if (!this.#source) return;
     this.#queue.push(data);
     this.#feed();
   }
@@ -206,7 +209,7 @@ export class Player {
     const start = buffered.start(buffered.length - 1);
     const behind = end - video.currentTime;
     if (video.currentTime < start || behind > LATE_S || behind < -0.5) video.currentTime = Math.max(start, end - CUSHION_S);
-    video.playbackRate = behind > CUSHION_S * 2.5 ? 1.08 : 1;
+    video.playbackRate = behind > CUSHION_S * 2 ? 1.08 : 1;
     if (video.paused) video.play().catch(() => undefined);
   }
 
@@ -252,7 +255,7 @@ function paint(pen: CanvasRenderingContext2D, tracks: Box[], shape: { width: num
     const y = top + y0 * h;
     pen.strokeStyle = colour;
     pen.strokeRect(x, y, (x1 - x0) * w, (y1 - y0) * h);
-    const words = `${track.label} ${Math.round(track.score * 100)}%`;
+    const words = `${word("label", track.label)} ${Math.round(track.score * 100)}%`;
     const size = pen.measureText(words);
     const tall = Math.max(14, wide / 26);
     const bottom = Math.max(tall, y);
