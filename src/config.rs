@@ -10,7 +10,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::camera::CameraLimits;
+use crate::{camera::CameraLimits, flow::keeper::KeepSettings};
 
 /// Everything `yunti serve` is told by its file and its flags.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Config {
     pub data: PathBuf,
     pub inference: InferenceConfig,
     pub cameras: CameraLimits,
+    /// How long and how much is kept.
+    pub keep: KeepSettings,
     /// Folder of pipeline files that replaces the built-in ones.
     pub pipelines: Option<PathBuf>,
     /// Folder of decode chains that replaces the built-in ones.
@@ -94,6 +96,7 @@ impl Default for Config {
                 ring_span: Duration::from_secs(6),
                 ring_bytes: 16 << 20,
             },
+            keep: KeepSettings::default(),
             pipelines: None,
             decode: None,
             log: LogFormat::Text,
@@ -153,6 +156,7 @@ impl Config {
             }
             c.ring_bytes = usize::try_from(mb).unwrap_or(usize::MAX >> 20) << 20;
         }
+        file.keep.onto(&mut config.keep, path)?;
         Ok(config)
     }
 }
@@ -174,6 +178,7 @@ struct FileWire {
     tls: Option<TlsConfig>,
     inference: InferenceWire,
     cameras: CamerasWire,
+    keep: KeepWire,
 }
 
 #[derive(Default, Deserialize)]
@@ -195,6 +200,42 @@ struct CamerasWire {
     back_off_max_s: Option<f64>,
     ring_s: Option<f64>,
     ring_mb: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct KeepWire {
+    alarms_days: Option<f64>,
+    events_days: Option<f64>,
+    audit_days: Option<f64>,
+    media_days: Option<f64>,
+    media_gb: Option<f64>,
+    free_gb: Option<f64>,
+}
+
+impl KeepWire {
+    fn onto(&self, keep: &mut KeepSettings, path: &Path) -> Result<(), ConfigError> {
+        let checked = |key, value: Option<f64>, least: f64, most: f64, expected| match value {
+            Some(value) if !(least..=most).contains(&value) => {
+                Err(ConfigError::Range { path: path.to_owned(), key, value, expected })
+            }
+            value => Ok(value),
+        };
+        let days = |key, value, to: &mut Duration| {
+            let value = checked(key, value, 1.0, 36_500.0, "1 to 36500 days")?;
+            set(to, value.map(|days| Duration::from_secs_f64(days * 86_400.0)));
+            Ok(())
+        };
+        days("keep.alarms_days", self.alarms_days, &mut keep.alarms)?;
+        days("keep.events_days", self.events_days, &mut keep.events)?;
+        days("keep.audit_days", self.audit_days, &mut keep.audit)?;
+        days("keep.media_days", self.media_days, &mut keep.media.age)?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: 0 to 1e6 gigabytes")]
+        let bytes = |gb: f64| (gb * 1e9) as u64;
+        set(&mut keep.media.bytes, checked("keep.media_gb", self.media_gb, 0.1, 1e6, "0.1 to 1000000")?.map(bytes));
+        set(&mut keep.media.free, checked("keep.free_gb", self.free_gb, 0.0, 1e6, "0 to 1000000")?.map(bytes));
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -222,6 +263,8 @@ mod tests {
             ("[cameras]\nring_s = 2", "6 to 120"),
             ("[cameras]\nring_mb = 0", "1 to 1024"),
             ("[inference]\nwindow_ms = 'soon'", "window_ms"),
+            ("[keep]\nmedia_days = 0", "1 to 36500"),
+            ("[keep]\nmedia_gb = inf", "media_gb"),
         ] {
             let message = parse(text).unwrap_err().to_string();
             assert!(message.contains("yunti.toml") && message.contains(part), "{message}");

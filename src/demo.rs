@@ -18,12 +18,15 @@ use crate::{
     store::Event,
 };
 
-/// The demo's cameras: name, clip, pipeline.
-const CAMERAS: [(&str, &str, &str); 4] = [
-    ("1号楼1单元电梯 Lift 1", "lift_ebike.mp4", "elevator"),
-    ("1号楼2单元电梯 Lift 2 (wheelchair)", "lift_wheelchair.mp4", "elevator"),
-    ("2号楼电梯 Lift 3 (people)", "lift_empty.mp4", "elevator"),
-    ("东门 East gate", "gate.mp4", "gate"),
+/// The compound in which everything of the demo lies.
+const SITE: (&str, &str) = ("demo", "示范小区 Demo compound");
+
+/// The demo's cameras: name, building, clip, pipeline.
+const CAMERAS: [(&str, Option<&str>, &str, &str); 4] = [
+    ("1单元电梯 Lift 1", Some("1号楼 Building 1"), "lift_ebike.mp4", "elevator"),
+    ("2单元电梯 Lift 2 (wheelchair)", Some("1号楼 Building 1"), "lift_wheelchair.mp4", "elevator"),
+    ("电梯 Lift 3 (people)", Some("2号楼 Building 2"), "lift_empty.mp4", "elevator"),
+    ("东门 East gate", None, "gate.mp4", "gate"),
 ];
 
 /// Runs the demo until Ctrl-C (or SIGTERM), narrating on standard output.
@@ -34,7 +37,7 @@ pub async fn run(clips: PathBuf, mut config: Config) -> anyhow::Result<()> {
     let data = tempfile::tempdir().context("no temporary folder for the demo's data")?;
     config.data = data.path().join("data");
     let there: Vec<_> =
-        CAMERAS.iter().map(|(n, c, p)| (*n, clips.join(c), *p)).filter(|(_, c, _)| c.exists()).collect();
+        CAMERAS.iter().map(|(n, b, c, p)| (*n, *b, clips.join(c), *p)).filter(|(_, _, c, _)| c.exists()).collect();
     if there.is_empty() {
         bail!("no clips in {}: run the demo from the repository, or name the folder by --clips", clips.display());
     }
@@ -43,16 +46,19 @@ pub async fn run(clips: PathBuf, mut config: Config) -> anyhow::Result<()> {
     let password = demo_password()?;
     person::create_in(&server.store, "demo", &password, Grants::one(Role::Admin, None), "demo").await?;
     let api = Api::new(server.address, &token);
+    api.post("sites", json!({ "id": SITE.0, "name": SITE.1 })).await?;
 
     let mut devices = Vec::new();
     let mut running = Vec::new();
-    for (name, kind, control) in [
-        ("电梯控制器 Lift controller", DeviceKind::Lift, Some("B")),
-        ("语音提示器 Voice box", DeviceKind::Voice, None),
-        ("警示灯 Alarm light", DeviceKind::Light, None),
-        ("道闸 Gate", DeviceKind::Gate, None),
+    for (name, building, kind, control) in [
+        ("电梯控制器 Lift controller", CAMERAS[0].1, DeviceKind::Lift, Some("B")),
+        ("语音提示器 Voice box", CAMERAS[0].1, DeviceKind::Voice, None),
+        ("警示灯 Alarm light", CAMERAS[0].1, DeviceKind::Light, None),
+        ("道闸 Gate", None, DeviceKind::Gate, None),
     ] {
-        let made = api.post("devices", json!({ "name": name, "kind": kind.name(), "control": control })).await?;
+        let device =
+            json!({ "name": name, "kind": kind.name(), "control": control, "site": SITE.0, "building": building });
+        let made = api.post("devices", device).await?;
         let (id, secret) = (text(&made, "id")?, text(&made, "token")?);
         running.push(SimulatedDevice::spawn(kind, SimulateArgs::new(&api.server, Secret::new(secret)))?);
         devices.push((kind, id));
@@ -61,7 +67,7 @@ pub async fn run(clips: PathBuf, mut config: Config) -> anyhow::Result<()> {
         devices.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, id)| id.as_str()).collect()
     };
     let mut sources = Vec::new();
-    for (index, (name, clip, pipeline)) in there.iter().enumerate() {
+    for (index, (name, building, clip, pipeline)) in there.iter().enumerate() {
         let source = SimulatedCamera::start(clip, SocketAddr::from(([127, 0, 0, 1], 0)))?;
         // One real lift hangs on the first car; the others show what must not stop one.
         let answers = match (*pipeline, index) {
@@ -69,7 +75,8 @@ pub async fn run(clips: PathBuf, mut config: Config) -> anyhow::Result<()> {
             (_, 0) => ids(&[DeviceKind::Lift, DeviceKind::Voice, DeviceKind::Light]),
             _ => Vec::new(),
         };
-        let body = json!({ "name": name, "uri": source.uri(), "pipeline": pipeline, "devices": answers });
+        let body = json!({ "name": name, "uri": source.uri(), "pipeline": pipeline, "devices": answers,
+            "site": SITE.0, "building": building });
         api.post("cameras", body).await?;
         sources.push(source);
     }

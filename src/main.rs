@@ -60,6 +60,20 @@ enum Command {
         #[command(flatten)]
         models: ModelArgs,
     },
+    /// Copy a data folder, whole, while its server runs.
+    Backup {
+        /// The new folder of the backup.
+        to: PathBuf,
+        #[arg(long, default_value = "data")]
+        data: PathBuf,
+    },
+    /// Put a backup into a new data folder, after comparing every file with its hash.
+    Restore {
+        /// The folder of the backup.
+        from: PathBuf,
+        #[arg(long, default_value = "data")]
+        data: PathBuf,
+    },
     /// Look after API tokens.
     #[command(subcommand)]
     Token(Token),
@@ -245,6 +259,16 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(Audit::Verify { data }) => {
             command::audit::verify(&data, &mut io::stdout())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Backup { to, data } => {
+            let (files, bytes) = command::backup::backup(&data, &to)?.size();
+            println!("{files} files, {bytes} bytes in {}: it holds passwords and pictures, keep it safe", to.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Restore { from, data } => {
+            let (files, bytes) = command::backup::restore(&from, &data)?.size();
+            println!("{files} files, {bytes} bytes restored to {}", data.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Token(Token::Create { role, name, data }) => asynchronously(async move {

@@ -98,6 +98,7 @@ impl Server {
             inference: inference_parts(&config, Arc::clone(&models))?,
             cameras: config.cameras,
             media_dir: media_dir.clone(),
+            keep: config.keep,
         })
         .await?;
 

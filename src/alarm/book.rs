@@ -17,6 +17,7 @@ use std::{
 use super::{
     Act, ActError, Alarm, AlarmKind, AlarmSighting, AlarmState, LiftState, OrderNews, Plan, Step,
     entry::{Entry, lift_state},
+    escalation::{Escalation, LadderStep},
     hold::{LiftHold, Stop},
 };
 use crate::{
@@ -209,6 +210,20 @@ impl AlarmBook {
         Ok(self.finish(out, now))
     }
 
+    /// Notes that a step of the escalation list was taken; nothing when it was already, or the alarm is not at hand
+    /// (see [`AlarmBook::adopt`]).
+    pub fn escalate(&mut self, alarm: AlarmId, step: LadderStep, now: Now) -> Outcome {
+        let mut out = Gathered::default();
+        if let Some(entry) = self.entries.get_mut(&alarm)
+            && !entry.alarm.escalations.iter().any(|taken| taken.step == step)
+        {
+            entry.note_always("escalated", None, &step.text, now);
+            entry.alarm.escalations.push(Escalation { at: now.wall, step });
+            out.change(alarm, Change::Updated, None);
+        }
+        self.finish(out, now)
+    }
+
     /// Releases every held lift: the server is about to stop.
     pub fn shut_down(&mut self, now: Now) -> Outcome {
         let mut out = Gathered::default();
@@ -289,6 +304,7 @@ impl AlarmBook {
                 cleared_at: None,
                 lift: LiftState::None,
                 escalated: false,
+                escalations: Vec::new(),
                 note: None,
                 actor: None,
                 timeline: Vec::new(),
@@ -522,6 +538,7 @@ impl AlarmBook {
                 cleared_at: None,
                 lift: LiftState::None,
                 escalated: false,
+                escalations: Vec::new(),
                 note: None,
                 actor: None,
                 timeline: Vec::new(),

@@ -3,7 +3,9 @@
 
 pub mod book;
 mod entry;
+pub mod escalation;
 mod hold;
+pub mod tally;
 
 use std::time::Duration;
 
@@ -92,6 +94,8 @@ pub struct Alarm {
     pub lift: LiftState,
     /// Set when stops reached their cap and a person was called.
     pub escalated: bool,
+    /// Steps of the site's list that were taken because it waited for a person too long.
+    pub escalations: Vec<escalation::Escalation>,
     pub note: Option<String>,
     /// Who closed or acknowledged it last.
     pub actor: Option<String>,

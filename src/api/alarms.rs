@@ -13,16 +13,17 @@ use super::{
     ApiState,
     caller::{ActOnAlarms, Caller, SeePictures, Watch},
     clips,
+    escalation::TakenWire,
     extract::{self, Id, OptionalBody, Params},
     problem::Problem,
     time,
 };
 use crate::{
     access::Sites,
-    alarm::{Act, Alarm, AlarmState},
+    alarm::Act,
     base::{AlarmId, SiteId},
     media,
-    store::{AlarmFilter, Named, OrderRecord},
+    store::{AlarmFilter, KeptAlarm, Named, OrderRecord},
 };
 
 const LIMIT: usize = 50;
@@ -35,14 +36,43 @@ const NOTE_MOST: usize = 1000;
 pub(super) struct ListQuery {
     /// `raised`, `acknowledged`, `resolved`, `false_alarm`, or several with commas; all when left out.
     state: Option<String>,
+    /// `ebike_in_lift`, `device_trouble`, or both with a comma; all when left out.
+    kind: Option<String>,
     /// Only alarms of this camera.
     camera: Option<String>,
+    /// Only alarms of this device.
+    device: Option<String>,
+    /// Only alarms of this site.
+    site: Option<String>,
     /// Raised at this time (RFC 3339) or later.
     since: Option<String>,
+    /// Raised before this time.
+    until: Option<String>,
     /// 1 to 200 alarms on a page; 50 when left out.
     limit: Option<usize>,
     /// `next` of the page before.
     cursor: Option<String>,
+}
+
+/// The list's filters without its pages.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ExportQuery {
+    /// `raised`, `acknowledged`, `resolved`, `false_alarm`, or several with commas; all when left out.
+    state: Option<String>,
+    /// `ebike_in_lift`, `device_trouble`, or both with a comma; all when left out.
+    kind: Option<String>,
+    /// Only alarms of this camera.
+    camera: Option<String>,
+    /// Only alarms of this device.
+    device: Option<String>,
+    /// Only alarms of this site.
+    site: Option<String>,
+    /// Raised at this time (RFC 3339) or later.
+    since: Option<String>,
+    /// Raised before this time.
+    until: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -66,6 +96,8 @@ pub(super) struct AlarmWire {
     device: Option<String>,
     /// Of its camera, or else its device, when it was raised.
     site: Option<String>,
+    /// Likewise.
+    building: Option<String>,
     /// What was seen.
     label: Option<String>,
     score: Option<f32>,
@@ -80,6 +112,8 @@ pub(super) struct AlarmWire {
     lift: &'static str,
     /// The lift was released because it had stood for the longest allowed time: a person must go there.
     escalated: bool,
+    /// Steps of the site's escalation list that were taken because it waited for a person too long.
+    escalations: Vec<TakenWire>,
     note: Option<String>,
     /// Who acted on it last.
     actor: Option<String>,
@@ -137,7 +171,8 @@ pub(super) struct NoteWire {
 }
 
 impl AlarmWire {
-    fn new(alarm: &Alarm, site: Option<&SiteId>) -> Self {
+    fn new(kept: &KeptAlarm) -> Self {
+        let alarm = &kept.alarm;
         let seen = alarm.sighting.as_ref();
         Self {
             id: alarm.id.to_string(),
@@ -145,7 +180,8 @@ impl AlarmWire {
             state: alarm.state.wire(),
             camera: alarm.camera.map(|id| id.to_string()),
             device: alarm.device.map(|id| id.to_string()),
-            site: site.map(ToString::to_string),
+            site: kept.site.as_ref().map(ToString::to_string),
+            building: kept.building.clone(),
             label: seen.map(|s| s.label.as_str().to_owned()),
             score: seen.map(|s| s.score),
             rect: seen.map(|s| [s.rect.x0, s.rect.y0, s.rect.x1, s.rect.y1]),
@@ -153,6 +189,7 @@ impl AlarmWire {
             cleared_at: alarm.cleared_at.map(time::text),
             lift: alarm.lift.wire(),
             escalated: alarm.escalated,
+            escalations: alarm.escalations.iter().map(TakenWire::from).collect(),
             note: alarm.note.clone(),
             actor: alarm.actor.clone(),
             snapshot: format!("/api/v1/alarms/{}/snapshot", alarm.id),
@@ -161,8 +198,8 @@ impl AlarmWire {
 }
 
 impl DetailWire {
-    fn new(alarm: &Alarm, site: Option<&SiteId>, orders: Vec<OrderRecord>, clip: Option<String>) -> Self {
-        let timeline = alarm.timeline.iter().map(|step| StepWire {
+    fn new(kept: &KeptAlarm, orders: Vec<OrderRecord>, clip: Option<String>) -> Self {
+        let timeline = kept.alarm.timeline.iter().map(|step| StepWire {
             at: time::text(step.at),
             name: step.name,
             device: step.device.map(|id| id.to_string()),
@@ -178,36 +215,58 @@ impl DetailWire {
             cause: order.cause,
             at: time::text(order.at),
         });
-        Self { alarm: AlarmWire::new(alarm, site), timeline: timeline.collect(), orders: orders.collect(), clip }
+        Self { alarm: AlarmWire::new(kept), timeline: timeline.collect(), orders: orders.collect(), clip }
     }
 }
 
 impl ListQuery {
+    fn filters(self) -> ExportQuery {
+        let Self { state, kind, camera, device, site, since, until, .. } = self;
+        ExportQuery { state, kind, camera, device, site, since, until }
+    }
+}
+
+impl ExportQuery {
     /// What is asked for, of what lies at `sites`.
-    fn filter(&self, sites: Sites) -> Result<AlarmFilter, Problem> {
-        let state = |name: &str| {
-            AlarmState::of_wire(name.trim()).ok_or_else(|| {
-                Problem::malformed(format!(
-                    "state `{name:.40}` is not known: give raised, acknowledged, resolved, false_alarm, or several with commas"
-                ))
-            })
+    pub(super) fn filter(&self, sites: Sites) -> Result<AlarmFilter, Problem> {
+        let at = |name: &str, text: &Option<String>| {
+            text.as_deref()
+                .map(|text| time::parse(text).map_err(|e| Problem::malformed(format!("{name}: {e}"))))
+                .transpose()
         };
-        let states = self.state.as_deref().filter(|text| !text.is_empty());
+        let asked: Option<SiteId> = id("site", self.site.as_ref())?;
         Ok(AlarmFilter {
-            states: states.map(|text| text.split(',').map(state).collect()).transpose()?.unwrap_or_default(),
-            camera: self
-                .camera
-                .as_deref()
-                .map(|text| text.parse().map_err(|e| Problem::malformed(format!("camera is {e}"))))
-                .transpose()?,
-            since: self
-                .since
-                .as_deref()
-                .map(|text| time::parse(text).map_err(|e| Problem::malformed(format!("since: {e}"))))
-                .transpose()?,
-            sites,
+            states: names("state", self.state.as_ref())?,
+            kinds: names("kind", self.kind.as_ref())?,
+            camera: id("camera", self.camera.as_ref())?,
+            device: id("device", self.device.as_ref())?,
+            since: at("since", &self.since)?,
+            until: at("until", &self.until)?,
+            sites: asked.map_or(sites.clone(), |site| sites.and(Sites::Only([site].into()))),
         })
     }
+}
+
+/// The values of names with commas between them; none of an empty text.
+fn names<T: Named>(field: &str, text: Option<&String>) -> Result<Vec<T>, Problem> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(Vec::new()) };
+    let of = |name: &str| {
+        T::of_wire(name.trim()).ok_or_else(|| {
+            let known: Vec<&str> = T::NAMES.iter().map(|(_, name)| *name).collect();
+            Problem::malformed(format!(
+                "{field} `{name:.40}` is not known: give {}, or several with commas",
+                known.join(", ")
+            ))
+        })
+    };
+    text.split(',').map(of).collect()
+}
+
+fn id<T: std::str::FromStr>(field: &str, text: Option<&String>) -> Result<Option<T>, Problem>
+where
+    T::Err: std::fmt::Display,
+{
+    text.map(|text| text.parse().map_err(|e| Problem::malformed(format!("{field} is {e}")))).transpose()
 }
 
 /// A page's length within its limits.
@@ -232,9 +291,9 @@ pub(super) async fn list(
         .as_deref()
         .map(|text| text.parse().map_err(|e| Problem::malformed(format!("cursor is {e}"))))
         .transpose()?;
-    let page = state.store.alarms(query.filter(caller.sites())?, cursor, limit).await?;
+    let page = state.store.alarms(query.filters().filter(caller.sites())?, cursor, limit).await?;
     Ok(Json(PageWire {
-        items: page.items.iter().map(|kept| AlarmWire::new(&kept.alarm, kept.site.as_ref())).collect(),
+        items: page.items.iter().map(AlarmWire::new).collect(),
         next: page.next.map(|cursor| cursor.to_string()),
     }))
 }
@@ -249,7 +308,7 @@ pub(super) async fn one(
     let kept = caller.alarm(&state, id).await?;
     let orders = state.store.orders_of(id).await?;
     let clip = clips::address(&state, id).await;
-    Ok(Json(DetailWire::new(&kept.alarm, kept.site.as_ref(), orders, clip)))
+    Ok(Json(DetailWire::new(&kept, orders, clip)))
 }
 
 #[utoipa::path(post, path = "/api/v1/alarms/{id}/acknowledge", tag = "alarms", params(("id" = String, Path)),
@@ -295,7 +354,7 @@ async fn act(
     act: Act,
     NoteWire { note }: NoteWire,
 ) -> Result<Json<DetailWire>, Problem> {
-    let site = caller.alarm(state, id).await?.site;
+    let kept = caller.alarm(state, id).await?;
     let note = match note.as_deref().map(str::trim) {
         None | Some("") => None,
         Some(note) => Some(extract::text("note", &note.replace(['\r', '\n', '\t'], " "), NOTE_MOST)?),
@@ -303,7 +362,7 @@ async fn act(
     let alarm = state.live.act(id, act, caller.who.name.clone(), note).await?;
     let orders = state.store.orders_of(id).await?;
     let clip = clips::address(state, id).await;
-    Ok(Json(DetailWire::new(&alarm, site.as_ref(), orders, clip)))
+    Ok(Json(DetailWire::new(&KeptAlarm { alarm, ..kept }, orders, clip)))
 }
 
 #[utoipa::path(get, path = "/api/v1/alarms/{id}/snapshot", tag = "alarms", params(("id" = String, Path)),

@@ -45,6 +45,8 @@ pub(super) struct NewCameraWire {
     pipeline: String,
     /// The slug of its site; a new one makes the site.
     site: Option<String>,
+    /// 1 to 100 characters.
+    building: Option<String>,
     /// `tcp` (the default) or `udp`.
     transport: Option<String>,
     /// The part of the picture to watch: 3 to 64 points [x, y] in fractions of width and height; all of it when left out.
@@ -74,6 +76,9 @@ pub(super) struct CameraChangeWire {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     site: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    building: Option<Option<String>>,
     transport: Option<String>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Vec<[f32; 2]>>)]
@@ -134,6 +139,7 @@ pub(super) struct CameraWire {
     has_credentials: bool,
     pipeline: String,
     site: Option<String>,
+    building: Option<String>,
     transport: &'static str,
     zone: Option<Vec<[f32; 2]>>,
     devices: Vec<String>,
@@ -250,6 +256,7 @@ impl CameraWire {
             has_credentials: camera.uri.user().is_some() || camera.uri.password().is_some(),
             pipeline: camera.pipeline.clone(),
             site: camera.site.as_ref().map(ToString::to_string),
+            building: camera.building.clone(),
             transport: camera.transport.wire(),
             zone: camera.zone.as_ref().map(|zone| zone.points().iter().map(|p| [p.x, p.y]).collect()),
             devices: camera.devices.iter().map(ToString::to_string).collect(),
@@ -378,6 +385,7 @@ pub(super) async fn create(
         uri: uri(&new.uri)?,
         pipeline: new.pipeline,
         site,
+        building: new.building.as_deref().map(|text| extract::text("building", text, 100)).transpose()?,
         transport: new.transport.as_deref().map_or(Ok(Transport::default()), transport)?,
         zone: new.zone.map(zone).transpose()?,
         devices: state.device_list(&caller, new.devices.unwrap_or_default(), &[]).await?,
@@ -480,6 +488,9 @@ impl ApiState {
         }
         if let Some(name) = change.pipeline {
             camera.pipeline = name;
+        }
+        if let Some(building) = change.building {
+            camera.building = building.as_deref().map(|text| extract::text("building", text, 100)).transpose()?;
         }
         if let Some(site) = change.site {
             camera.site = site.as_deref().map(sites::slug).transpose()?;

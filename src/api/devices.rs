@@ -41,6 +41,8 @@ pub(super) struct NewDeviceWire {
     control: Option<String>,
     /// The slug of its site; a new one makes the site.
     site: Option<String>,
+    /// 1 to 100 characters.
+    building: Option<String>,
 }
 
 /// Changes to a device: what is left out stays. Its kind cannot change: register another.
@@ -54,6 +56,9 @@ pub(super) struct DeviceChangeWire {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     site: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    building: Option<Option<String>>,
 }
 
 /// A device: what is registered, and what it last said of itself.
@@ -66,6 +71,7 @@ pub(super) struct DeviceWire {
     /// `A` or `B`; lifts only.
     control: Option<&'static str>,
     site: Option<String>,
+    building: Option<String>,
     /// Also the `ETag`.
     version: u64,
     created_at: String,
@@ -117,6 +123,7 @@ impl DeviceWire {
             kind: device.kind.wire(),
             control: (device.kind == DeviceKind::Lift).then(|| device.control.wire()),
             site: device.site.as_ref().map(ToString::to_string),
+            building: device.building.clone(),
             version: device.version,
             created_at: time::text(device.created_at),
             updated_at: time::text(device.updated_at),
@@ -203,6 +210,7 @@ pub(super) async fn create(
         kind,
         control: control(kind, new.control.as_deref())?,
         site,
+        building: new.building.as_deref().map(|text| extract::text("building", text, 100)).transpose()?,
         token: TokenHash::of(&key.secret),
         version: 1,
         created_at: at,
@@ -260,6 +268,9 @@ pub(super) async fn change(
     }
     if let Some(text) = change.control {
         device.control = control(device.kind, Some(&text))?;
+    }
+    if let Some(building) = change.building {
+        device.building = building.as_deref().map(|text| extract::text("building", text, 100)).transpose()?;
     }
     if let Some(site) = change.site {
         device.site = site.as_deref().map(sites::slug).transpose()?;

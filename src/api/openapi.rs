@@ -17,8 +17,8 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    ApiState, alarms, audit, cameras, clips, device_socket, devices, events, people, probe, problem::ProblemBody,
-    session, sites, system, tokens, view,
+    ApiState, alarms, audit, cameras, clips, cockpit, device_socket, devices, escalation, events, export, people,
+    probe, problem::ProblemBody, session, sites, system, tokens, view,
 };
 
 #[derive(OpenApi)]
@@ -45,6 +45,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(devices::rotate))
         .routes(routes!(device_socket::connect))
         .routes(routes!(alarms::list))
+        .routes(routes!(export::csv))
         .routes(routes!(alarms::one))
         .routes(routes!(alarms::acknowledge))
         .routes(routes!(alarms::resolve))
@@ -60,11 +61,13 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(people::list, people::create))
         .routes(routes!(people::change, people::remove))
         .routes(routes!(sites::list, sites::create))
+        .routes(routes!(escalation::show, escalation::put))
         .routes(routes!(sites::change, sites::remove))
         .routes(routes!(audit::list))
         .routes(routes!(system::pipelines))
         .routes(routes!(system::models))
         .routes(routes!(system::stats))
+        .routes(routes!(cockpit::cockpit))
         .routes(routes!(system::system))
         .routes(routes!(system::metrics))
         .routes(routes!(system::live))

@@ -71,7 +71,7 @@ pub(super) fn slug(text: &str) -> Result<SiteId, Problem> {
     })
 }
 
-fn unknown() -> Problem {
+pub(super) fn unknown() -> Problem {
     Problem::not_found("no site has this id")
 }
 

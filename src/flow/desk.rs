@@ -30,6 +30,7 @@ use crate::{
     alarm::{
         Act, ActError, Alarm, AlarmKind, OrderNews, Plan,
         book::{AlarmBook, AlarmChange, Change, Input, Outcome},
+        escalation::LadderStep,
     },
     base::{AlarmId, CameraId, DeviceId, FrameSeq, Mono, Now, OrderKey, clock},
     camera::{Phase, PhaseReport},
@@ -58,6 +59,8 @@ pub(super) enum Command {
         note: Option<String>,
         reply: oneshot::Sender<Result<Alarm, ControlError>>,
     },
+    /// An open alarm, as the store knows it, waited too long: this step of its site's list is due.
+    Escalate { alarm: Box<Alarm>, step: LadderStep },
     /// What a camera's findings lead to from now on; `None`: the camera is gone.
     Plan { camera: CameraId, plan: Option<Arc<Plan>> },
     /// A device is registered or changed (`Some`) or removed.
@@ -291,6 +294,7 @@ impl Desk {
     fn command(&mut self, command: Command, now: Now) {
         match command {
             Command::Act { alarm, act, by, note, reply } => self.act(*alarm, act, &by, note.as_deref(), reply, now),
+            Command::Escalate { alarm, step } => self.escalate(*alarm, &step, now),
             Command::Plan { camera, plan: Some(plan) } => {
                 self.plans.insert(camera, plan);
             }
@@ -332,6 +336,20 @@ impl Desk {
             Command::ClipKept { alarm, camera } => self.backlog.push(Write::Event(news::clip(alarm, camera, now))),
             Command::ShutDown => {}
         }
+    }
+
+    fn escalate(&mut self, known: Alarm, step: &LadderStep, now: Now) {
+        let (alarm, camera, device) = (known.id, known.camera, known.device);
+        if self.alarms.alarm(alarm).is_none() {
+            self.alarms.adopt(known, now);
+        }
+        let outcome = self.alarms.escalate(alarm, step.clone(), now);
+        if outcome.changed.is_empty() {
+            return;
+        }
+        warn!(%alarm, when = step.when.wire(), "escalated: nobody has acted in time");
+        self.backlog.push(Write::Event(news::escalated(alarm, camera, device, step, now)));
+        self.apply(outcome, None, now);
     }
 
     fn act(

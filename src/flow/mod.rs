@@ -14,10 +14,12 @@ mod board;
 mod clips;
 pub mod control;
 mod desk;
+mod escalator;
 pub mod engine;
 mod fleet;
 
 pub mod intake;
+pub mod keeper;
 pub mod lane;
 mod news;
 pub mod pipeline;
@@ -43,6 +45,7 @@ use self::{
     desk::{Command, Desk, Inbox},
     engine::PoolStatus,
     fleet::{Fleet, FleetParts},
+    keeper::KeepSettings,
     lane::Lane,
     pipeline::Pipelines,
 };
@@ -80,6 +83,8 @@ pub struct FlowParts {
     pub cameras: CameraLimits,
     /// Where alarms' pictures go.
     pub media_dir: PathBuf,
+    /// How long and how much is kept.
+    pub keep: KeepSettings,
 }
 
 /// The running frame path.
@@ -92,6 +97,8 @@ pub struct Flow {
     writer: JoinHandle<()>,
     phases: JoinHandle<()>,
     clips: Clips,
+    keeper: JoinHandle<()>,
+    escalator: JoinHandle<()>,
     store_healthy: Arc<AtomicBool>,
 }
 
@@ -135,7 +142,7 @@ impl Flow {
             OrderBook::new(store.epoch()),
             links.clone(),
             Arc::clone(&board),
-            parts.media_dir,
+            parts.media_dir.clone(),
             clips.clone(),
             commands.downgrade(),
         );
@@ -144,7 +151,10 @@ impl Flow {
         let desk = tokio::spawn(desk.run(Inbox { commands: asked, links: heard, findings: found }, backlogs));
         let phases = tokio::spawn(pass_phases(fleet.handle(), commands.clone()));
         let control = Control::new(commands.clone(), fleet.handle(), store.clone(), board, parts.pipelines);
-        let flow = Self { control, links, fleet, commands, desk, writer, phases, clips, store_healthy };
+        let keeper = tokio::spawn(keeper::run(store.clone(), parts.media_dir, parts.keep));
+        let escalator = tokio::spawn(escalator::run(store.clone(), commands.downgrade()));
+        let flow =
+            Self { control, links, fleet, commands, desk, writer, phases, clips, keeper, escalator, store_healthy };
         flow.take_up(&store).await?;
         Ok(flow)
     }
@@ -191,13 +201,15 @@ impl Flow {
 
     /// Ends along the arrows: cameras and engines, lane, desk (held lifts are released), links, writer.
     pub async fn stop(self) {
-        let Self { control, links, fleet, commands, desk, writer, phases, clips, .. } = self;
+        let Self { control, links, fleet, commands, desk, writer, phases, clips, keeper, escalator, .. } = self;
         // Joining threads blocks; the desk goes on meanwhile and takes what still comes.
         let stopped = tokio::task::spawn_blocking(move || drop(fleet));
         if stopped.await.is_err() {
             error!("a thread of the frame path panicked while it was stopped");
         }
         phases.abort();
+        keeper.abort();
+        escalator.abort();
         if commands.send(Command::ShutDown).await.is_err() {
             error!("the desk had ended before it was told to");
         }

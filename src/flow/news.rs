@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::control::DeviceStatus;
 use crate::{
-    alarm::{Act, Alarm, book::Change},
+    alarm::{Act, Alarm, book::Change, escalation::LadderStep},
     base::{AlarmId, CameraId, DeviceId, NormRect, Now},
     camera::PhaseReport,
     device::{Order, OrderChange, Reading, protocol::ReadingValue},
@@ -44,6 +44,30 @@ pub(super) fn alarm(what: Change, alarm: &Alarm, now: Now) -> NewEvent {
             json!({ "name": step.name, "detail": step.detail, "device": step.device.map(|d| d.to_string()) });
     }
     NewEvent { at: now.wall, kind, camera: alarm.camera, device: alarm.device, alarm: Some(alarm.id), data }
+}
+
+/// `alarm.escalated`: it waited for a person too long.
+pub(super) fn escalated(
+    alarm: AlarmId,
+    camera: Option<CameraId>,
+    device: Option<DeviceId>,
+    step: &LadderStep,
+    now: Now,
+) -> NewEvent {
+    NewEvent {
+        at: now.wall,
+        kind: "alarm.escalated",
+        camera,
+        device,
+        alarm: Some(alarm),
+        data: json!({
+            "when": step.when.wire(),
+            "after_s": step.after.as_secs(),
+            "sound": step.sound.wire(),
+            "tell": step.tell,
+            "text": step.text,
+        }),
+    }
 }
 
 /// `alarm.snapshot`: the picture is there.

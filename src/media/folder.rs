@@ -11,20 +11,22 @@ use crate::base::AlarmId;
 /// A file that is being written has this after its name.
 const PART: &str = "part";
 
+/// The folder of the alarms' pictures and clips below `media`.
+#[must_use]
+pub fn alarm_media(media: &Path) -> PathBuf {
+    media.join("alarms")
+}
+
 /// Where the picture of `alarm` lies below `media`.
 #[must_use]
 pub fn alarm_picture(media: &Path, alarm: AlarmId) -> PathBuf {
-    alarms(media).join(format!("{alarm}.jpg"))
+    alarm_media(media).join(format!("{alarm}.jpg"))
 }
 
 /// Where the clip of `alarm` lies below `media`.
 #[must_use]
 pub fn alarm_clip(media: &Path, alarm: AlarmId) -> PathBuf {
-    alarms(media).join(format!("{alarm}.mp4"))
-}
-
-fn alarms(media: &Path) -> PathBuf {
-    media.join("alarms")
+    alarm_media(media).join(format!("{alarm}.mp4"))
 }
 
 /// Writes a file so that a reader sees all of it or nothing, and so that it is still there after the power fails; makes
@@ -57,7 +59,7 @@ pub fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// The folder cannot be read, or a file in it not removed.
 pub fn sweep(media: &Path) -> io::Result<usize> {
-    let entries = match fs::read_dir(alarms(media)) {
+    let entries = match fs::read_dir(alarm_media(media)) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(error),

@@ -9,16 +9,18 @@ mod live;
 mod mp4;
 mod order;
 mod rgb;
+mod surplus;
 
 use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
 
 use crate::{base::NormRect, frame::Pixels};
 
 pub use clip::{Clip, ClipError, clip};
-pub use folder::{alarm_clip, alarm_picture, keep, sweep};
+pub use folder::{alarm_clip, alarm_media, alarm_picture, keep, sweep};
 pub use live::{LiveStream, Piece};
 pub use mp4::BoxError;
 pub use rgb::to_rgb;
+pub use surplus::{MediaFile, MediaLimits, surplus};
 
 /// JPEG quality, 1..=100: at 85 the boxes' edges stay clean and a 720p picture is about 150 kB.
 const QUALITY: u8 = 85;

@@ -5,6 +5,7 @@ mod names;
 mod page;
 mod registry;
 mod sqlite;
+pub mod uptime;
 mod wire;
 
 use std::path::PathBuf;

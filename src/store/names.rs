@@ -6,7 +6,10 @@ use std::{
 };
 
 use crate::{
-    alarm::{AlarmKind, AlarmState, LiftState},
+    alarm::{
+        AlarmKind, AlarmState, LiftState,
+        escalation::{Sound, Trigger},
+    },
     camera::Transport,
     device::{Control, DeviceKind, LiftMode, OrderState},
 };
@@ -59,6 +62,11 @@ macro_rules! named {
 }
 
 named! {
+    Trigger {
+        NotAcknowledged = "not_acknowledged", StillThere = "still_there", StopCapped = "stop_capped",
+        DeviceOffline = "device_offline",
+    }
+    Sound { Chime = "chime", Urgent = "urgent", Siren = "siren" }
     AlarmKind { EbikeInLift = "ebike_in_lift", DeviceTrouble = "device_trouble" }
     LiftState {
         None = "none", Ordered = "ordered", Accepted = "accepted", Holding = "holding", Released = "released",
@@ -110,6 +118,8 @@ mod tests {
         check::<Control>();
         check::<LiftMode>();
         check::<OrderState>();
+        check::<Trigger>();
+        check::<Sound>();
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::{fmt, str::FromStr};
 use super::Event;
 use crate::{
     access::Sites,
-    alarm::{Alarm, AlarmState},
-    base::{AlarmId, CameraId, SiteId, Wall},
+    alarm::{Alarm, AlarmKind, AlarmState},
+    base::{AlarmId, CameraId, DeviceId, SiteId, Wall},
 };
 
 /// Events that were pruned before a reader came for them: `from..=to` are gone.
@@ -28,9 +28,14 @@ pub struct EventPage {
 pub struct AlarmFilter {
     /// Any of these states; all when empty.
     pub states: Vec<AlarmState>,
+    /// Any of these kinds; all when empty.
+    pub kinds: Vec<AlarmKind>,
     pub camera: Option<CameraId>,
+    pub device: Option<DeviceId>,
     /// Raised at this time or later.
     pub since: Option<Wall>,
+    /// Raised before this time.
+    pub until: Option<Wall>,
     /// Raised at one of these sites: what the asker may see.
     pub sites: Sites,
 }
@@ -68,6 +73,8 @@ pub struct KeptAlarm {
     pub alarm: Alarm,
     /// Of its camera, or else its device, at that time.
     pub site: Option<SiteId>,
+    /// Likewise.
+    pub building: Option<String>,
 }
 
 /// Alarms, newest first, and where to go on.

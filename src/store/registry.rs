@@ -28,6 +28,7 @@ pub struct CameraRecord {
     /// The name of the pipeline file: what is watched and what follows.
     pub pipeline: String,
     pub site: Option<SiteId>,
+    pub building: Option<String>,
     pub transport: Transport,
     /// The part of the picture to watch; all of it when `None`.
     pub zone: Option<Polygon>,
@@ -68,6 +69,7 @@ pub struct DeviceRecord {
     /// Lifts only; [`Control::AlarmOnly`] for every other kind.
     pub control: Control,
     pub site: Option<SiteId>,
+    pub building: Option<String>,
     /// Of the device token's secret.
     pub token: TokenHash,
     /// Grows by one with each change, from 1; the `ETag`.

@@ -6,8 +6,11 @@
 
 mod alarms;
 mod audit;
+mod copy;
 mod events;
+mod ladders;
 mod people;
+mod records;
 mod registry;
 mod rows;
 mod sites;
@@ -36,8 +39,11 @@ use crate::{
 };
 
 /// Changes of the schema, in order; `user_version` counts those that are done.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../../migrations/0001_first.sql"), include_str!("../../migrations/0002_access.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0002_access.sql"),
+    include_str!("../../migrations/0003_records.sql"),
+];
 
 /// Jobs waiting for a thread. Full: the caller waits.
 const QUEUE: usize = 256;

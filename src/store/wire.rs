@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     access::{Grant, Grants, Role},
-    alarm::{Alarm, AlarmSighting, Step},
+    alarm::{
+        Alarm, AlarmSighting, Step,
+        escalation::{Escalation, LadderStep},
+    },
     base::{DeviceId, NormPoint, NormRect, Polygon, TrackId, Wall},
     detect::Label,
 };
@@ -27,9 +30,52 @@ struct AlarmBody {
     cleared_at: Option<i64>,
     lift: String,
     escalated: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    escalations: Vec<TakenBody>,
     note: Option<String>,
     actor: Option<String>,
     timeline: Vec<StepBody>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TakenBody {
+    at: i64,
+    step: LadderBody,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LadderBody {
+    when: String,
+    after_ms: u64,
+    sound: String,
+    tell: Vec<String>,
+    text: String,
+}
+
+impl From<&LadderStep> for LadderBody {
+    fn from(step: &LadderStep) -> Self {
+        Self {
+            when: step.when.wire().to_owned(),
+            after_ms: u64::try_from(step.after.as_millis()).unwrap_or(u64::MAX),
+            sound: step.sound.wire().to_owned(),
+            tell: step.tell.clone(),
+            text: step.text.clone(),
+        }
+    }
+}
+
+impl TryFrom<LadderBody> for LadderStep {
+    type Error = StoreError;
+
+    fn try_from(body: LadderBody) -> Result<Self, StoreError> {
+        Ok(Self {
+            when: named("escalation trigger", &body.when)?,
+            after: Duration::from_millis(body.after_ms),
+            sound: named("escalation sound", &body.sound)?,
+            tell: body.tell,
+            text: body.text,
+        })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -146,6 +192,11 @@ pub(super) fn alarm_body(alarm: &Alarm) -> Result<String, StoreError> {
             cleared_at: alarm.cleared_at.map(|at| at.0),
             lift: alarm.lift.wire().to_owned(),
             escalated: alarm.escalated,
+            escalations: alarm
+                .escalations
+                .iter()
+                .map(|taken| TakenBody { at: taken.at.0, step: (&taken.step).into() })
+                .collect(),
             note: alarm.note.clone(),
             actor: alarm.actor.clone(),
             timeline: alarm
@@ -183,6 +234,11 @@ pub(super) fn alarm(key: &str, body: &str) -> Result<Alarm, StoreError> {
         cleared_at: body.cleared_at.map(Wall),
         lift: named("lift state", &body.lift)?,
         escalated: body.escalated,
+        escalations: body
+            .escalations
+            .into_iter()
+            .map(|taken| Ok(Escalation { at: Wall(taken.at), step: taken.step.try_into()? }))
+            .collect::<Result<_, StoreError>>()?,
         note: body.note,
         actor: body.actor,
         timeline: body
@@ -198,6 +254,16 @@ pub(super) fn alarm(key: &str, body: &str) -> Result<Alarm, StoreError> {
             })
             .collect::<Result<_, StoreError>>()?,
     })
+}
+
+/// A site's escalation list.
+pub(super) fn ladder_body(steps: &[LadderStep]) -> Result<String, StoreError> {
+    json("escalation list", &steps.iter().map(LadderBody::from).collect::<Vec<_>>())
+}
+
+pub(super) fn ladder(text: &str) -> Result<Vec<LadderStep>, StoreError> {
+    let steps: Vec<LadderBody> = from_json("escalation list", text)?;
+    steps.into_iter().map(LadderStep::try_from).collect()
 }
 
 pub(super) fn zone_body(zone: Option<&Polygon>) -> Result<Option<String>, StoreError> {

@@ -6,6 +6,7 @@ mod contract;
 mod events;
 mod hostile;
 mod login;
+mod records;
 mod rest;
 mod sites;
 mod support;

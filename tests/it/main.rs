@@ -7,9 +7,11 @@
 
 mod api;
 mod audit;
+mod backup;
 mod camera;
 mod command_detect;
 mod device;
+mod escalation;
 mod footage;
 mod house;
 mod infer;

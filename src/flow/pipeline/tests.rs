@@ -16,6 +16,7 @@ fn camera() -> CameraRecord {
         uri: CameraUri::parse("rtsp://10.0.0.7/live").unwrap(),
         pipeline: "elevator".to_owned(),
         site: None,
+        building: None,
         transport: Transport::Tcp,
         zone: None,
         devices: Vec::new(),

@@ -37,7 +37,7 @@ impl Store {
     /// The database failed, or the store is closed.
     pub async fn kept_alarm(&self, id: AlarmId) -> Result<Option<KeptAlarm>, StoreError> {
         self.ask(move |db| {
-            let mut statement = db.prepare_cached("SELECT id, body, site FROM alarms WHERE id = ?1")?;
+            let mut statement = db.prepare_cached("SELECT id, body, site, building FROM alarms WHERE id = ?1")?;
             let mut rows = statement.query(params![id.to_string()])?;
             rows.next()?.map(kept_alarm).transpose()
         })
@@ -124,23 +124,26 @@ fn page(
     cursor: Option<AlarmCursor>,
     limit: usize,
 ) -> Result<AlarmPage, StoreError> {
-    let mut sql = String::from("SELECT id, body, site FROM alarms WHERE 1");
+    let mut sql = String::from("SELECT id, body, site, building FROM alarms WHERE 1");
     let mut values: Vec<Sql> = Vec::new();
     within(&filter.sites, &mut sql, &mut values);
-    if !filter.states.is_empty() {
-        let marks = vec!["?"; filter.states.len()].join(", ");
-        sql.push_str(" AND state IN (");
-        sql.push_str(&marks);
-        sql.push(')');
-        values.extend(filter.states.iter().map(|state| Sql::from(state.wire().to_owned())));
-    }
+    any_of("state", &filter.states, &mut sql, &mut values);
+    any_of("kind", &filter.kinds, &mut sql, &mut values);
     if let Some(camera) = filter.camera {
         sql.push_str(" AND camera = ?");
         values.push(camera.to_string().into());
     }
+    if let Some(device) = filter.device {
+        sql.push_str(" AND device = ?");
+        values.push(device.to_string().into());
+    }
     if let Some(Wall(since)) = filter.since {
         sql.push_str(" AND raised_at >= ?");
         values.push(since.into());
+    }
+    if let Some(Wall(until)) = filter.until {
+        sql.push_str(" AND raised_at < ?");
+        values.push(until.into());
     }
     if let Some(AlarmCursor { raised_at: Wall(at), id }) = cursor {
         sql.push_str(" AND (raised_at, id) < (?, ?)");
@@ -162,6 +165,15 @@ fn page(
     Ok(AlarmPage { items, next })
 }
 
+/// Narrows a question down to rows whose `column` has one of the names; all when there are none.
+fn any_of<T: Named>(column: &str, wanted: &[T], sql: &mut String, values: &mut Vec<Sql>) {
+    if !wanted.is_empty() {
+        let marks = vec!["?"; wanted.len()].join(", ");
+        sql.push_str(&format!(" AND {column} IN ({marks})"));
+        values.extend(wanted.iter().map(|value| Sql::from(value.wire().to_owned())));
+    }
+}
+
 /// Narrows a question about rows with a `site` down to `sites`.
 pub(super) fn within(sites: &Sites, sql: &mut String, values: &mut Vec<Sql>) {
     let Sites::Only(sites) = sites else { return };
@@ -171,10 +183,11 @@ pub(super) fn within(sites: &Sites, sql: &mut String, values: &mut Vec<Sql>) {
     values.extend(sites.iter().map(|site| Sql::from(site.as_str().to_owned())));
 }
 
-fn kept_alarm(row: &Row<'_>) -> Result<KeptAlarm, StoreError> {
+pub(super) fn kept_alarm(row: &Row<'_>) -> Result<KeptAlarm, StoreError> {
     Ok(KeptAlarm {
         alarm: wire::alarm(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?)?,
         site: wire::id_opt("site", row.get::<_, Option<String>>(2)?.as_deref())?,
+        building: row.get(3)?,
     })
 }
 

@@ -11,8 +11,8 @@ use crate::{
 };
 
 const CAMERA: &str = "id, name, location, user, password, pipeline, site, transport, zone, devices, schedule, \
-                      overrides, decode, enabled, version, created_at, updated_at";
-const DEVICE: &str = "id, name, kind, control, site, token_hash, version, created_at, updated_at";
+                      overrides, decode, enabled, version, created_at, updated_at, building";
+const DEVICE: &str = "id, name, kind, control, site, token_hash, version, created_at, updated_at, building";
 const TOKEN: &str = "id, name, role, hash, created_at, revoked_at, last_used, site, expires_at";
 
 impl Store {
@@ -276,7 +276,7 @@ fn check_version(db: &Connection, table: &str, id: &str, expected: Option<u64>) 
 fn put_camera(db: &Connection, camera: &CameraRecord, verb: &str) -> Result<(), StoreError> {
     db.prepare_cached(&format!(
         "{verb} INTO cameras ({CAMERA})
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
     ))?
     .execute(params![
         camera.id.to_string(),
@@ -296,6 +296,7 @@ fn put_camera(db: &Connection, camera: &CameraRecord, verb: &str) -> Result<(), 
         camera.version.cast_signed(),
         camera.created_at.0,
         camera.updated_at.0,
+        camera.building,
     ])?;
     sites::mention(db, camera.site.as_ref(), camera.updated_at)
 }
@@ -318,11 +319,12 @@ fn camera(row: &Row<'_>) -> Result<CameraRecord, StoreError> {
         version: row.get::<_, i64>(14)?.cast_unsigned(),
         created_at: Wall(row.get(15)?),
         updated_at: Wall(row.get(16)?),
+        building: row.get(17)?,
     })
 }
 
 fn put_device(db: &Connection, device: &DeviceRecord, verb: &str) -> Result<(), StoreError> {
-    db.prepare_cached(&format!("{verb} INTO devices ({DEVICE}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"))?
+    db.prepare_cached(&format!("{verb} INTO devices ({DEVICE}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"))?
         .execute(params![
             device.id.to_string(),
             device.name,
@@ -333,6 +335,7 @@ fn put_device(db: &Connection, device: &DeviceRecord, verb: &str) -> Result<(), 
             device.version.cast_signed(),
             device.created_at.0,
             device.updated_at.0,
+            device.building,
         ])?;
     sites::mention(db, device.site.as_ref(), device.updated_at)
 }
@@ -348,6 +351,7 @@ fn device(row: &Row<'_>) -> Result<DeviceRecord, StoreError> {
         version: row.get::<_, i64>(6)?.cast_unsigned(),
         created_at: Wall(row.get(7)?),
         updated_at: Wall(row.get(8)?),
+        building: row.get(9)?,
     })
 }
 

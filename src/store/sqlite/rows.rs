@@ -3,28 +3,16 @@
 use rusqlite::{Connection, params};
 
 use super::audit;
-use crate::store::{Event, NewEvent, OrderRecord, StoreError, Write, names::Named, wire};
+use crate::{
+    alarm::Alarm,
+    store::{Event, NewEvent, OrderRecord, StoreError, Write, names::Named, wire},
+};
 
 /// Writes one thing; an event comes back with its place.
 pub(super) fn write(db: &Connection, write: &Write) -> Result<Option<Event>, StoreError> {
     match write {
         Write::Alarm(alarm) => {
-            db.prepare_cached(
-                "INSERT INTO alarms (id, state, camera, raised_at, closed, body, site)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN ?3 IS NULL
-                 THEN (SELECT site FROM devices WHERE id = ?7) ELSE (SELECT site FROM cameras WHERE id = ?3) END)
-                 ON CONFLICT (id) DO UPDATE SET state = excluded.state, camera = excluded.camera,
-                 raised_at = excluded.raised_at, closed = excluded.closed, body = excluded.body",
-            )?
-            .execute(params![
-                alarm.id.to_string(),
-                alarm.state.wire(),
-                alarm.camera.map(|id| id.to_string()),
-                alarm.raised_at.0,
-                alarm.state.is_closed(),
-                wire::alarm_body(alarm)?,
-                alarm.device.map(|id| id.to_string()),
-            ])?;
+            self::alarm(db, alarm)?;
             Ok(None)
         }
         Write::Order(order) => {
@@ -37,6 +25,36 @@ pub(super) fn write(db: &Connection, write: &Write) -> Result<Option<Event>, Sto
             Ok(None)
         }
     }
+}
+
+/// Site and building are those of its camera, or else its device, when it is first written.
+fn alarm(db: &Connection, alarm: &Alarm) -> Result<(), StoreError> {
+    let step = |names: &[&str]| alarm.timeline.iter().find(|step| names.contains(&step.name)).map(|step| step.at.0);
+    db.prepare_cached(
+        "WITH place (site, building) AS (SELECT site, building FROM cameras WHERE id = ?3
+             UNION ALL SELECT site, building FROM devices WHERE ?3 IS NULL AND id = ?7)
+         INSERT INTO alarms (id, state, camera, raised_at, closed, body, device, kind, captured_at, held_at, acted_at,
+                             site, building)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+                 (SELECT site FROM place), (SELECT building FROM place))
+         ON CONFLICT (id) DO UPDATE SET state = excluded.state, camera = excluded.camera,
+         raised_at = excluded.raised_at, closed = excluded.closed, body = excluded.body,
+         captured_at = excluded.captured_at, held_at = excluded.held_at, acted_at = excluded.acted_at",
+    )?
+    .execute(params![
+        alarm.id.to_string(),
+        alarm.state.wire(),
+        alarm.camera.map(|id| id.to_string()),
+        alarm.raised_at.0,
+        alarm.state.is_closed(),
+        wire::alarm_body(alarm)?,
+        alarm.device.map(|id| id.to_string()),
+        alarm.kind.wire(),
+        step(&["captured"]),
+        step(&["holding"]),
+        step(&["acknowledged", "resolved", "false_alarm"]),
+    ])?;
+    Ok(())
 }
 
 fn order(db: &Connection, order: &OrderRecord) -> Result<(), StoreError> {

@@ -54,6 +54,7 @@ fn camera(id: u128) -> CameraRecord {
         uri,
         pipeline: "elevator".to_owned(),
         site: Some("north".parse().expect("a slug")),
+        building: Some("三号楼".to_owned()),
         transport: Transport::Udp,
         zone: Some(Polygon::new(vec![point(0.1, 0.2), point(0.9, 0.2), point(0.333_333_34, 0.9)]).expect("a zone")),
         devices: vec![DeviceId::from_u128(7), DeviceId::from_u128(8)],
@@ -80,6 +81,7 @@ fn device(id: u128) -> DeviceRecord {
         kind: DeviceKind::Lift,
         control: Control::Controlled,
         site: None,
+        building: Some("B".to_owned()),
         token: TokenHash::from_bytes([5; 32]),
         version: 1,
         created_at: Wall(1),
@@ -104,6 +106,7 @@ fn alarm(id: u128, raised_at: i64, state: AlarmState) -> Alarm {
         cleared_at: Some(Wall(raised_at + 5)),
         lift: LiftState::Holding,
         escalated: true,
+        escalations: Vec::new(),
         note: Some("looked".to_owned()),
         actor: Some("guard".to_owned()),
         timeline: vec![

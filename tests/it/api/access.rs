@@ -47,7 +47,7 @@ use Need::{All, Device, Known, List, Of, OfAll, Open, Put};
 use Role::{Admin, Integrator, Operator, Viewer};
 
 /// Every operation.
-pub(super) const TABLE: [(&str, &str, Need); 50] = [
+pub(super) const TABLE: [(&str, &str, Need); 54] = [
     ("GET", "/api/v1/alarms", List(Viewer)),
     ("GET", "/api/v1/alarms/{id}", Of(Viewer)),
     ("POST", "/api/v1/alarms/{id}/acknowledge", Of(Operator)),
@@ -55,6 +55,7 @@ pub(super) const TABLE: [(&str, &str, Need); 50] = [
     ("POST", "/api/v1/alarms/{id}/false-alarm", Of(Operator)),
     ("POST", "/api/v1/alarms/{id}/resolve", Of(Operator)),
     ("GET", "/api/v1/alarms/{id}/snapshot", Of(Viewer)),
+    ("GET", "/api/v1/alarms/export.csv", Need::Some(Viewer)),
     ("GET", "/api/v1/audit", All(Admin)),
     ("GET", "/api/v1/cameras", List(Viewer)),
     ("POST", "/api/v1/cameras", Put(Integrator)),
@@ -90,7 +91,10 @@ pub(super) const TABLE: [(&str, &str, Need); 50] = [
     ("POST", "/api/v1/sites", All(Integrator)),
     ("PATCH", "/api/v1/sites/{id}", Of(Integrator)),
     ("DELETE", "/api/v1/sites/{id}", OfAll(Integrator)),
+    ("GET", "/api/v1/sites/{id}/escalation", Of(Viewer)),
+    ("PUT", "/api/v1/sites/{id}/escalation", Of(Integrator)),
     ("GET", "/api/v1/stats", Need::Some(Viewer)),
+    ("GET", "/api/v1/stats/cockpit", Need::Some(Viewer)),
     ("GET", "/api/v1/system", Need::Some(Viewer)),
     ("GET", "/api/v1/tokens", All(Admin)),
     ("POST", "/api/v1/tokens", All(Admin)),
@@ -129,6 +133,7 @@ fn body(method: &str, path: &str, site: Option<&str>) -> Option<Value> {
         ("POST", "/api/v1/session") => Some(json!({ "name": "nobody", "password": "x" })),
         ("POST", "/api/v1/session/password") => Some(json!({ "old": "not the old one", "new": "correct horse" })),
         ("POST", "/api/v1/setup") => Some(json!({ "secret": "x", "name": "x", "password": "correct horse" })),
+        ("PUT", "/api/v1/sites/{id}/escalation") => Some(json!({ "steps": [] })),
         ("PATCH", _) => Some(json!({ "name": fresh })),
         ("POST", _) if path.contains("{id}/") => None,
         _ => panic!("give a body for {method} {path}"),
@@ -183,6 +188,7 @@ impl Things<'_> {
             uri: CameraUri::parse("rtsp://10.0.0.7/").expect("an address"),
             pipeline: "elevator".to_owned(),
             site,
+            building: None,
             transport: Transport::Tcp,
             zone: None,
             devices: vec![],
@@ -207,6 +213,7 @@ impl Things<'_> {
             kind: DeviceKind::Lift,
             control: Control::AlarmOnly,
             site,
+            building: None,
             token: TokenHash::of(&key.secret),
             version: 1,
             created_at: Wall(1),

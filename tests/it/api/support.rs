@@ -235,6 +235,7 @@ impl Server {
             cleared_at: None,
             lift: LiftState::None,
             escalated: false,
+            escalations: Vec::new(),
             note: None,
             actor: None,
             timeline: vec![],
