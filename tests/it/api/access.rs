@@ -114,6 +114,16 @@ const SITES: [Option<&str>; 2] = [Some("north"), None];
 /// Where roles are held; `None`: everywhere.
 const HELD: [Option<&str>; 3] = [None, Some("north"), Some("south")];
 
+/// Roles that one person holds at once.
+const MIXED: [&[Held]; 3] = [
+    &[(Viewer, None), (Operator, Some("north"))],
+    &[(Operator, Some("south")), (Integrator, Some("north"))],
+    &[(Admin, Some("north")), (Admin, Some("south"))],
+];
+
+/// A role, and where it is held.
+type Held = (Role, Option<&'static str>);
+
 /// A body that is taken, for a thing at `site`.
 fn body(method: &str, path: &str, site: Option<&str>) -> Option<Value> {
     let fresh = PersonId::fresh().to_string();
@@ -142,9 +152,39 @@ fn body(method: &str, path: &str, site: Option<&str>) -> Option<Value> {
 
 /// Somebody to try the routes with.
 struct Caller {
-    role: Role,
-    held: Option<&'static str>,
+    held: Vec<Held>,
     with: With,
+}
+
+impl Caller {
+    /// Whether a role of `least` or more is held where a thing of `site` lies.
+    fn covers(&self, least: Role, site: Option<&str>) -> bool {
+        self.held.iter().any(|(role, at)| *role >= least && (at.is_none() || (site.is_some() && *at == site)))
+    }
+
+    fn somewhere(&self, least: Role) -> bool {
+        self.held.iter().any(|(role, _)| *role >= least)
+    }
+
+    fn everywhere(&self, least: Role) -> bool {
+        self.held.iter().any(|(role, at)| *role >= least && at.is_none())
+    }
+
+    /// What must come back. `site`: the thing's.
+    fn must_meet(&self, need: Need, site: Option<&str>) -> Fate {
+        let taken_if = |yes: bool| if yes { Fate::Taken } else { Fate::Forbidden };
+        match need {
+            Open | Known => Fate::Taken,
+            Device => Fate::Unknown,
+            Need::Some(least) | List(least) => taken_if(self.somewhere(least)),
+            All(least) => taken_if(self.everywhere(least)),
+            Put(least) => taken_if(self.covers(least, site)),
+            Of(least) | OfAll(least) if !self.somewhere(least) => Fate::Forbidden,
+            Of(_) | OfAll(_) if !self.covers(Viewer, site) => Fate::NotThere,
+            Of(least) => taken_if(self.covers(least, site)),
+            OfAll(least) => taken_if(self.everywhere(least)),
+        }
+    }
 }
 
 enum With {
@@ -155,7 +195,10 @@ enum With {
 impl std::fmt::Display for Caller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let by = if matches!(self.with, With::Token(_)) { "token" } else { "session" };
-        write!(f, "{} at {} by {by}", self.role.name(), self.held.unwrap_or("every site"))
+        for (role, at) in &self.held {
+            write!(f, "{} at {}, ", role.name(), at.unwrap_or("every site"))?;
+        }
+        write!(f, "by {by}")
     }
 }
 
@@ -287,23 +330,6 @@ fn fate(status: StatusCode, answer: &Value) -> Fate {
     }
 }
 
-/// What must come back for a known caller. `site`: the thing's.
-fn expected(need: Need, role: Role, held: Option<&str>, site: Option<&str>) -> Fate {
-    let everywhere = held.is_none();
-    let covers = everywhere || (site.is_some() && held == site);
-    let taken_if = |yes: bool| if yes { Fate::Taken } else { Fate::Forbidden };
-    match need {
-        Device => Fate::Unknown,
-        Need::Some(least) | List(least) => taken_if(role >= least),
-        All(least) => taken_if(role >= least && everywhere),
-        Put(least) => taken_if(role >= least && covers),
-        Of(least) | OfAll(least) if role < least => Fate::Forbidden,
-        Of(_) | OfAll(_) if !covers => Fate::NotThere,
-        OfAll(_) => taken_if(everywhere),
-        Of(_) | Open | Known => Fate::Taken,
-    }
-}
-
 impl Caller {
     async fn send(&self, server: &Server, method: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
         if let Some((_, protocol)) = SOCKETS.iter().find(|(end, _)| path.starts_with("/api/") && path.ends_with(end)) {
@@ -337,19 +363,24 @@ impl Caller {
     }
 }
 
+/// Each role everywhere, at one site and at another, by a token and by a session; and people who hold several.
 async fn callers(server: &Server) -> Vec<Caller> {
     let mut callers = Vec::new();
+    let mut people: Vec<Vec<Held>> = MIXED.iter().map(|held| held.to_vec()).collect();
     for role in Role::ALL {
-        for held in HELD {
-            callers.push(Caller { role, held, with: With::Token(server.token_at(role, held).await) });
-            let name = format!("{} {held:?}", role.name());
-            let site = held.map(|slug| slug.parse().expect("a slug"));
-            let grants = Grants::new([Grant { role, site }]);
-            let password = Secret::new("correct horse");
-            person::create_in(&server.store, &name, &password, grants, "test").await.expect("made");
-            let (cookie, csrf) = server.log_in(&name, password.expose()).await;
-            callers.push(Caller { role, held, with: With::Session { cookie, csrf } });
+        for site in HELD {
+            let held = vec![(role, site)];
+            callers.push(Caller { held: held.clone(), with: With::Token(server.token_at(role, site).await) });
+            people.push(held);
         }
+    }
+    for (n, held) in people.into_iter().enumerate() {
+        let grant = |(role, at): &Held| Grant { role: *role, site: at.map(|slug| slug.parse().expect("a slug")) };
+        let (name, password) = (format!("person {n}"), Secret::new("correct horse"));
+        let grants = Grants::new(held.iter().map(grant));
+        person::create_in(&server.store, &name, &password, grants, "test").await.expect("made");
+        let (cookie, csrf) = server.log_in(&name, password.expose()).await;
+        callers.push(Caller { held, with: With::Session { cookie, csrf } });
     }
     callers
 }
@@ -378,7 +409,7 @@ async fn each_role_opens_what_it_may_where_it_may_and_nothing_else() {
                 }
                 let at = things.path(path, site).await;
                 let (status, answer) = caller.send(&server, method, &at, body(method, path, site)).await;
-                let must = expected(need, caller.role, caller.held, site);
+                let must = caller.must_meet(need, site);
                 assert_eq!(fate(status, &answer), must, "{method} {path} of {site:?} for {caller}: {status} {answer}");
                 if of_a_thing && must == Fate::Taken && method != "DELETE" {
                     // Nothing is analysed here: a camera's newest picture is not there.
@@ -416,8 +447,7 @@ async fn lists_hold_what_the_caller_may_see() {
             let items = answer["items"].as_array().expect("items");
             for (of, id, site) in made.iter().filter(|(of, ..)| of == list) {
                 let seen = items.iter().any(|item| item["id"] == id.as_str());
-                let covers = caller.held.is_none() || (site.is_some() && caller.held == *site);
-                assert_eq!(seen, covers, "{of} at {site:?} for {caller}");
+                assert_eq!(seen, caller.covers(Viewer, *site), "{of} at {site:?} for {caller}");
             }
         }
     }
