@@ -87,17 +87,18 @@ def decode(rows: np.ndarray, width: int, height: int, scale: float, threshold: f
     return sorted(out, key=lambda f: -f.score)
 
 
-def look_at(picture: np.ndarray, box: tuple[float, float, float, float], size: int, margin: float = 1.2) -> np.ndarray:
+def look_at(canvas: np.ndarray, box: tuple[float, float, float, float], size: int, margin: float = 1.2) -> np.ndarray:
     """The square crop [size, size, 3] that a second look sees: the box's centre, its longer side times ``margin``.
 
-    Beyond the picture's edge it is PAD. The crop is shrunk by averaging or enlarged bilinearly.
+    It is cut out of the detector's own letterboxed input, whose pixels it shares (``box`` too is in them), and scaled
+    bilinearly with pixel centres at half integers. Beyond the edge it is PAD.
     """
     x0, y0, x1, y1 = box
     side = max(x1 - x0, y1 - y0, 8.0) * margin
     left, top, whole = round((x0 + x1 - side) / 2), round((y0 + y1 - side) / 2), max(8, round(side))
-    h, w = picture.shape[:2]
+    h, w = canvas.shape[:2]
     out = np.full((whole, whole, 3), PAD, np.uint8)
     a, b, c, d = max(left, 0), max(top, 0), min(left + whole, w), min(top + whole, h)
     if c > a and d > b:
-        out[b - top : d - top, a - left : c - left] = picture[b:d, a:c]
-    return cv2.resize(out, (size, size), interpolation=cv2.INTER_AREA if whole > size else cv2.INTER_LINEAR)
+        out[b - top : d - top, a - left : c - left] = canvas[b:d, a:c]
+    return cv2.resize(out, (size, size), interpolation=cv2.INTER_LINEAR)

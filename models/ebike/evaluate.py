@@ -49,12 +49,12 @@ def ahead(found: list[Found], margin: float) -> list[Found]:
 class Second:
     """A second look at the detector's candidates: their crops are classified, and both opinions make the score.
 
-    A candidate is a vehicle's box, whichever vehicle the detector calls it, whose e-bike score reaches ``floor``; of
-    boxes on the same spot the strongest is looked at. Every class's new score is
-    detector ** (1 - weight) * second ** weight, the detector's part being that class's score at the box's cell.
+    A candidate is an e-bike box whose score reaches ``floor``; of boxes on the same spot the strongest is looked at.
+    Every class's new score is detector ** (1 - weight) * second ** weight, the detector's part being that class's score
+    at the box's cell. A floor of threshold ** (1 / (1 - weight)) loses nothing; boxes below it are dropped.
     """
 
-    def __init__(self, path: Path, floor: float = 0.04, weight: float = 0.4, most: int = 6) -> None:
+    def __init__(self, path: Path, floor: float = 0.34, weight: float = 0.2, most: int = 6) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = 1, 3
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -62,21 +62,22 @@ class Second:
         self._floor, self._weight, self._most = floor, weight, most
         self.looks: list[int] = []
 
-    def __call__(self, picture: np.ndarray, found: list[Found]) -> list[Found]:
-        vehicles = [f for f in found if f.label < PERSON and f.others[EBIKE] >= self._floor]
-        out = [f for f in found if f.label == PERSON or f.others[EBIKE] < self._floor]
+    def __call__(self, x: np.ndarray, scale: float, found: list[Found]) -> list[Found]:
+        """``x`` is the detector's input; ``found`` is in the picture's pixels, ``scale`` times smaller than those of ``x``."""
+        vehicles = [f for f in found if f.label == EBIKE and f.score >= self._floor]
+        out = [f for f in found if f.label != EBIKE]
         self.looks.append(0)
         if not vehicles:
             return out
-        strength = np.array([max(f.others[:PERSON]) for f in vehicles])
-        keep = suppress(np.array([f.box for f in vehicles]), strength, 0.6)[: self._most]
+        keep = suppress(np.array([f.box for f in vehicles]), np.array([f.score for f in vehicles]), 0.6)[: self._most]
         self.looks[-1] = len(keep)
-        crops = np.stack([look_at(picture, vehicles[k].box, self._size) for k in keep]).transpose(0, 3, 1, 2)
+        canvas = x.transpose(1, 2, 0).astype(np.uint8)
+        boxes = [tuple(v * scale for v in vehicles[k].box) for k in keep]
+        crops = np.stack([look_at(canvas, b, self._size) for b in boxes]).transpose(0, 3, 1, 2)
         for k, p in zip(keep, self._session.run(None, {"crops": np.ascontiguousarray(crops, np.float32)})[0], strict=True):
             first = np.array(vehicles[k].others)
             others = tuple(float(v) for v in first ** (1 - self._weight) * p[: len(first)] ** self._weight)
-            best = int(np.argmax(others[:PERSON]))
-            out += [Found(c, others[c], vehicles[k].box, others) for c in {EBIKE, best}]
+            out.append(Found(EBIKE, others[EBIKE], vehicles[k].box, others))
         return sorted(out, key=lambda f: -f.score)
 
 
@@ -99,7 +100,7 @@ class Detector:
         self.times_ms.append((time.perf_counter() - began) * 1000)
         found = decode(rows, self._size, self._size, scale, floor)
         if self._second is not None:
-            found = self._second(picture, found)
+            found = self._second(x, scale, found)
         return found if self._margin is None else ahead(found, self._margin)
 
 
@@ -288,8 +289,8 @@ def main() -> None:
     p.add_argument("--coco", type=Path, help="a COCO export with annotations.json, such as held-back alarms of a site")
     p.add_argument("--clips", type=Path)
     p.add_argument("--second", type=Path, help="a classifier that looks again at each candidate")
-    p.add_argument("--second-weight", type=float, default=0.4, help="its share in the score, 0 to 1")
-    p.add_argument("--second-floor", type=float, default=0.04, help="the e-bike score that makes a candidate")
+    p.add_argument("--second-weight", type=float, default=0.2, help="its share in the score, 0 to 1")
+    p.add_argument("--second-floor", type=float, default=0.34, help="the e-bike score that makes a candidate")
     p.add_argument("--threshold", type=float, default=0.35)
     p.add_argument("--margin", type=float, help="count e-bike boxes only when so far ahead of rivals, as the server's rule does")
     p.add_argument("--every", type=int, default=2, help="look at every n-th picture of a clip (2 = 5 looks a second)")

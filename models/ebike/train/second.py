@@ -196,7 +196,7 @@ def main() -> None:
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--crops", type=int, default=12000)
     p.add_argument("--chunk", type=int, default=512)
-    p.add_argument("--pull", type=float, default=1e-3)
+    p.add_argument("--pull", type=float, default=1e-2)
     p.add_argument("--real-share", type=float, default=0.2)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
