@@ -383,25 +383,31 @@ describe("the records", () => {
       const alarms: Alarm[] = [];
       let cursor: string | null = "";
       while (cursor !== null) {
-        const list: { items: Alarm[]; next: string | null } = await demo.api("GET", `/alarms?limit=200&since=${since}${cursor ? `&cursor=${cursor}` : ""}`);
+        const list: { items: Alarm[]; next: string | null } = await demo.api("GET", `/alarms?limit=200&kind=ebike_in_lift&since=${since}${cursor ? `&cursor=${cursor}` : ""}`);
         alarms.push(...list.items);
         cursor = list.next;
       }
       const shown = await page.evaluate(() => ({
         total: Number(document.querySelector("[data-figure=total] .value")?.textContent),
+        kept: Number(document.querySelector("[data-figure=kept_out] .value")?.textContent),
         states: document.querySelector("[data-figure=total] .small")?.textContent,
         share: document.querySelector("[data-figure=false_share] .value")?.textContent?.trim(),
         hours: [...document.querySelectorAll("[data-chart=by_hour] .numbers td")].map((cell) => Number(cell.textContent)),
         weekdays: [...document.querySelectorAll("[data-chart=by_weekday] .numbers td")].map((cell) => Number(cell.textContent)),
-        cameras: Object.fromEntries([...document.querySelectorAll<HTMLElement>("[data-chart=by_camera] tr[data-key]")].map((row) => [row.dataset["key"], Number(row.querySelector("td")?.textContent)])),
+        cameras: Object.fromEntries([...document.querySelectorAll<HTMLElement>("[data-chart=by_camera] tr[data-key]")].map((row) => [row.dataset["key"], Number(row.querySelector("td")?.textContent)] as const).sort(([a], [b]) => String(a).localeCompare(String(b)))),
       }));
       const count = (state: string) => alarms.filter((alarm) => alarm.state === state).length;
-      const by = <T>(key: (alarm: Alarm) => T) => alarms.reduce((all, alarm) => all.set(key(alarm), (all.get(key(alarm)) ?? 0) + 1), new Map<T, number>());
+      const by = <T>(key: (alarm: Alarm) => T) => alarms.filter((alarm) => alarm.state !== "false_alarm").reduce((all, alarm) => all.set(key(alarm), (all.get(key(alarm)) ?? 0) + 1), new Map<T, number>());
+      const kept = alarms.filter((alarm) => alarm.state !== "false_alarm");
+      const closed = count("resolved") + count("false_alarm");
       const hour = by((alarm) => new Date(Date.parse(alarm.raised_at) + 8 * 3_600_000).getUTCHours());
       const weekday = by((alarm) => (new Date(Date.parse(alarm.raised_at) + 8 * 3_600_000).getUTCDay() + 6) % 7);
       const expected = {
         total: alarms.length,
-        states: `${count("raised")} new, ${count("acknowledged")} acknowledged, ${count("resolved")} resolved, ${count("false_alarm")} false`,
+        kept: kept.length,
+        states: `${count("raised") + count("acknowledged")} open (${count("acknowledged")} acknowledged), ${count("resolved")} resolved, ${count("false_alarm")} false`,
+        share: closed === 0 ? "–" : `${((count("false_alarm") / closed) * 100).toLocaleString("en", { maximumFractionDigits: 1 })} %`,
+        cameras: Object.fromEntries([...by((alarm) => alarm.camera)].sort(([a], [b]) => String(a).localeCompare(String(b)))),
         hours: Array.from({ length: 24 }, (_, at) => hour.get(at) ?? 0),
         weekdays: Array.from({ length: 7 }, (_, at) => weekday.get(at) ?? 0),
       };

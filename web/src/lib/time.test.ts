@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { clock, day, fromField, moment, span, stopwatch, toField } from "./time";
+import { clock, day, everyDay, fromField, moment, span, stopwatch, toField } from "./time";
 
 const AT = "2026-11-24T19:07:42.500Z";
 const units = { ms: "ms", s: "s", min: "min", h: "h" };
@@ -18,6 +18,10 @@ describe("times", () => {
     expect(day(AT, "en-GB", "UTC")).toBe("24 November 2026");
     expect(moment(AT, "zh-CN", "Asia/Shanghai")).toContain("2026年11月25日");
     expect(moment(AT, "zh-CN", "Asia/Shanghai")).toContain("03:07:42");
+  });
+  it("puts in the days without a count", () => {
+    const days = everyDay([{ date: "2026-03-29", count: 4 }], "2026-03-27T23:00:00Z", "2026-03-30T01:00:00Z", "Europe/Berlin");
+    expect(days).toEqual([{ date: "2026-03-28", count: 0 }, { date: "2026-03-29", count: 4 }, { date: "2026-03-30", count: 0 }]);
   });
   it("go into a field and out of it, to the minute", () => {
     expect(fromField(toField("2026-11-24T19:07:00.000Z"))).toBe("2026-11-24T19:07:00.000Z");

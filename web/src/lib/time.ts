@@ -50,6 +50,21 @@ export function span(ms: number, units: { ms: string; s: string; min: string; h:
   return `${Math.floor(minutes / 60)} ${units.h} ${minutes % 60} ${units.min}`;
 }
 
+/** Counts by day with the days that have none put in, by the calendar of `timeZone`, both ends included. */
+export function everyDay(counts: { date: string; count: number }[], since: string, until: string, timeZone: string): { date: string; count: number }[] {
+  const known = new Map(counts.map((one) => [one.date, one.count]));
+  const name = (at: number) => format("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", timeZone }).format(at);
+  const last = name(Date.parse(until));
+  const days: { date: string; count: number }[] = [];
+  // Half a day's steps: no day is left out where clocks change, and none comes twice.
+  for (let at = Date.parse(since); days.length < 400; at += 43_200_000) {
+    const date = name(at);
+    if (date > last) break;
+    if (days.at(-1)?.date !== date) days.push({ date, count: known.get(date) ?? 0 });
+  }
+  return days;
+}
+
 /** The value of a `datetime-local` field, in the browser's zone, to the minute; empty for nothing. */
 export function toField(at: string | null): string {
   if (!at) return "";

@@ -10,7 +10,6 @@ export type Point = [number, number];
 
 export interface Escalation {
   at: string;
-  step: number;
   when?: string | null;
   sound?: SoundName | null;
   tell?: string[];
@@ -210,7 +209,7 @@ export interface Cockpit {
   time_to_acknowledge_ms: Quantiles;
   by_site: { site: string | null; count: number }[];
   by_building: { site: string | null; building: string | null; count: number }[];
-  by_camera: { camera: string; name: string; site: string | null; count: number }[];
+  by_camera: { camera: string; name: string | null; site: string | null; count: number }[];
   by_hour: number[];
   by_weekday: number[];
   by_day: { date: string; count: number }[];
