@@ -22,9 +22,6 @@ beforeAll(async () => {
   browser = await startBrowser();
   demo = await startDemo();
   mkdirSync(pictures, { recursive: true });
-  // PENDING
-  const { paths } = await demo.api<{ paths: object }>("GET", "/openapi.json");
-  if (!("/api/v1/stats/cockpit" in paths)) PAGES.splice(PAGES.indexOf("cockpit"), 1);
   // Each round of the clips is an alarm of its own: the newest may hold its lift.
   for (const { id } of (await demo.api<{ items: { id: string }[] }>("GET", "/cameras")).items) await demo.api("PATCH", `/cameras/${id}`, { overrides: { cooldown_s: 0 } });
   await until("an alarm", async () => (await demo.api<{ items: unknown[] }>("GET", "/alarms?state=raised")).items.length > 0);
@@ -183,7 +180,11 @@ const SHOTS: [name: string, path: string, options: BrowserContextOptions][] = [
 
 it("is pictured", async () => {
   let total = 0;
-  for (const [name, path, options] of SHOTS.filter((shot) => PAGES.includes(shot[1]))) {
+  // What a day leaves behind.
+  const acts = ["acknowledge", "resolve", "resolve", "false-alarm"];
+  const open = (await demo.api<{ items: { id: string }[] }>("GET", "/alarms?state=raised")).items.slice(2);
+  for (const [index, { id }] of open.entries()) await demo.api("POST", `/alarms/${id}/${acts[index % acts.length]}`, {});
+  for (const [name, path, options] of SHOTS) {
     const { page, context } = await logIn(options);
     await page.click("header .brand");
     if (path === "live" && name.startsWith("live-en")) {

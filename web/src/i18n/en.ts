@@ -64,7 +64,7 @@ export const en = {
   "clip.loading": "Fetching the clip…",
   "clip.none": "No clip (yet): it is complete 5 seconds after the alarm.",
   "clip.save": "Save the clip",
-  "cockpit.alarms": "Alarms",
+  "cockpit.alarms": "E-bike alarms",
   "cockpit.by_building": "By building",
   "cockpit.by_camera": "By lift and gate",
   "cockpit.by_day": "By day",

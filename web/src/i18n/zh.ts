@@ -66,7 +66,7 @@ export const zh: Record<keyof typeof en, string> = {
   "clip.loading": "正在读取录像…",
   "clip.none": "暂无录像：告警 5 秒后生成。",
   "clip.save": "保存录像",
-  "cockpit.alarms": "告警总数",
+  "cockpit.alarms": "电瓶车告警",
   "cockpit.by_building": "按楼栋",
   "cockpit.by_camera": "按电梯和出入口",
   "cockpit.by_day": "按日期",
