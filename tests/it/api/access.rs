@@ -177,12 +177,10 @@ impl Caller {
             Open | Known => Fate::Taken,
             Device => Fate::Unknown,
             Need::Some(least) | List(least) => taken_if(self.somewhere(least)),
-            All(least) => taken_if(self.everywhere(least)),
-            Put(least) => taken_if(self.covers(least, site)),
             Of(least) | OfAll(least) if !self.somewhere(least) => Fate::Forbidden,
             Of(_) | OfAll(_) if !self.covers(Viewer, site) => Fate::NotThere,
-            Of(least) => taken_if(self.covers(least, site)),
-            OfAll(least) => taken_if(self.everywhere(least)),
+            Of(least) | Put(least) => taken_if(self.covers(least, site)),
+            OfAll(least) | All(least) => taken_if(self.everywhere(least)),
         }
     }
 }
