@@ -68,7 +68,15 @@ try {
         };
         video.requestVideoFrameCallback(shown);
       });
-      await Promise.race([played, closed]);
+      const late = new Promise((_, fail) => {
+        const state = () => {
+          const ranges = Array.from({ length: video.buffered.length }, (_, i) => [video.buffered.start(i), video.buffered.end(i)]);
+          const { currentTime, paused, seeking, readyState } = video;
+          return JSON.stringify({ ages: ages.length, ranges, currentTime, paused, seeking, readyState, waiting: waiting.length });
+        };
+        setTimeout(() => fail(new Error(`not in 40 s: ${state()}`)), 40_000);
+      });
+      await Promise.race([played, closed, late]);
       return ages;
     },
     { camera, token, pictures: Number(pictures), bits: Number(bits), block: Number(block) },

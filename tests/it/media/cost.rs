@@ -6,7 +6,6 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::Command,
-    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
@@ -55,12 +54,13 @@ impl ClockCamera {
         factory.connect_media_configure(move |_, media| {
             let bin = media.element().downcast::<gst::Bin>().expect("a bin");
             let source = bin.by_name("in").and_downcast::<AppSrc>().expect("the source");
-            static FIRST: OnceLock<Instant> = OnceLock::new();
+            // Each connection's media counts for itself: one that began late must not hurry.
+            let mut first = None;
             let mut taken = 0;
             let push = move |source: &AppSrc, _| {
                 let due = Duration::from_micros(taken * 1_000_000 / FPS);
                 taken += 1;
-                let first = *FIRST.get_or_init(Instant::now);
+                let first = *first.get_or_insert_with(Instant::now);
                 // Pacing, as a camera does.
                 thread::sleep((first + due).saturating_duration_since(Instant::now()));
                 let mut canvas = Canvas::grey(width, height);
