@@ -44,12 +44,11 @@ impl Order {
             self.latest.remove(0);
         }
         // With depth d, a picture is decoded when the one that is the (d + 1)th from the end is shown.
-        let due = match self.latest.len().checked_sub(self.depth + 1).and_then(|at| self.latest.get(at)) {
-            Some(due) => *due,
-            None => {
-                let missing = i64::try_from(self.depth + 1 - self.latest.len()).unwrap_or(0);
-                self.latest.first().copied().unwrap_or(pts) - missing * USUAL.cast_signed()
-            }
+        let due = if let Some(due) = self.latest.len().checked_sub(self.depth + 1).and_then(|at| self.latest.get(at)) {
+            *due
+        } else {
+            let missing = i64::try_from(self.depth + 1 - self.latest.len()).unwrap_or(0);
+            self.latest.first().copied().unwrap_or(pts) - missing * USUAL.cast_signed()
         };
         let dts = self.last.map_or(due, |last| due.max(last + LEAST));
         self.last = Some(dts);

@@ -303,8 +303,8 @@ fn unit(sample: &gst::Sample, codec: Codec) -> Option<AccessUnit> {
     let pts = buffer.pts().map(time).or(dts).unwrap_or_else(|| clock_time(Duration::from_micros(arrived.0)));
     let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
     let shown = buffer.duration().map(duration);
-    let side = |name| sample.caps()?.structure(0)?.get::<i32>(name).ok().and_then(|side| u32::try_from(side).ok());
-    let size = side("width").zip(side("height")).map(|(width, height)| Size { width, height });
+    let pixels = |name| sample.caps()?.structure(0)?.get::<i32>(name).ok().and_then(|side| u32::try_from(side).ok());
+    let size = pixels("width").zip(pixels("height")).map(|(width, height)| Size { width, height });
     let data = Bytes::from_owner(buffer.into_mapped_buffer_readable().ok()?);
     Some(AccessUnit {
         codec,
