@@ -7,7 +7,7 @@ use super::{
     annexb::{self, Config},
     live::ticks,
     mp4::{self, BoxError, Sample},
-    order::{Order, USUAL},
+    order::{Order, TICKS, USUAL},
 };
 use crate::camera::Packet;
 
@@ -62,8 +62,11 @@ pub fn clip(packets: &[Packet]) -> Result<Clip, ClipError> {
     Ok(Clip { bytes, pictures: samples.len(), length: Duration::from_micros(length * 100 / 9) })
 }
 
+/// A packet whose own time and whose arrival differ by more than this, from the packet before, comes by another clock.
+const OTHER_CLOCK: i64 = TICKS as i64;
+
 /// When each packet is shown, in ticks since the first: by its own time within a connection, by its arrival from one
-/// to the next.
+/// to the next, and where the stream's clock was set.
 fn shown(packets: &[&Packet]) -> Vec<i64> {
     let mut offset = 0;
     let mut before: Option<&Packet> = None;
@@ -72,11 +75,50 @@ fn shown(packets: &[&Packet]) -> Vec<i64> {
         let pts = ticks(packet.pts);
         let expected =
             before.map_or(0, |b| times.last().copied().unwrap_or(0) + ticks(packet.arrived.since(b.arrived)));
-        if before.is_none_or(|b| b.connection != packet.connection) {
+        let set = pts + offset - expected;
+        if before.is_none_or(|b| b.connection != packet.connection) || set.abs() > OTHER_CLOCK {
             offset = expected - pts;
         }
         times.push(pts + offset);
         before = Some(packet);
     }
     times
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        base::{CameraId, Mono},
+        camera::Codec,
+    };
+
+    /// Packets of (connection, own time, arrival) in ms; when they are shown, in ms.
+    fn check(packets: &[(u64, u64, u64)], expected: &[i64]) {
+        let packets: Vec<Packet> = packets
+            .iter()
+            .map(|(connection, pts, arrived)| Packet {
+                camera: CameraId::from_u128(1),
+                codec: Codec::H264,
+                connection: *connection,
+                size: None,
+                data: bytes::Bytes::new(),
+                pts: Duration::from_millis(*pts),
+                key: false,
+                arrived: Mono::from_ms(*arrived),
+            })
+            .collect();
+        let shown = shown(&packets.iter().collect::<Vec<_>>());
+        assert_eq!(shown.iter().map(|ticks| ticks / 90).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn packets_are_shown_by_their_own_time_and_across_clocks_by_their_arrival() {
+        check(&[(1, 500, 1000), (1, 540, 1060), (1, 580, 1080)], &[0, 40, 80]);
+        check(&[(1, 500, 1000), (1, 540, 1040), (2, 0, 4040), (2, 40, 4085)], &[0, 40, 3040, 3080]);
+        // B-frames are no other clock; one that is set back, or ahead, is.
+        check(&[(1, 500, 1000), (1, 620, 1040), (1, 540, 1080), (1, 580, 1120)], &[0, 120, 40, 80]);
+        check(&[(1, 9000, 1000), (1, 9040, 1040), (1, 100, 1080), (1, 140, 1120)], &[0, 40, 80, 120]);
+        check(&[(1, 0, 1000), (1, 40, 1040), (1, 9000, 1080), (1, 9040, 1120)], &[0, 40, 80, 120]);
+    }
 }

@@ -16,6 +16,9 @@ use crate::{
 /// A longer pause between two pictures is cut to the usual distance: the watcher would only fall behind by it.
 const LONGEST: i64 = TICKS as i64;
 
+/// A picture this much earlier than one before it is not one in another order: the stream's clock was set back.
+const SET_BACK: i64 = TICKS as i64 / 2;
+
 /// So many pictures back, a scene still finds its place.
 const PLACES: usize = 128;
 
@@ -40,6 +43,8 @@ pub struct LiveStream {
     order: Order,
     /// The decoding time of the packet before, in the camera's ticks.
     last: Option<i64>,
+    /// The latest time at which a packet since then was to be shown.
+    latest: i64,
     /// Where the time line ends, in ticks.
     end: i64,
     fragments: u32,
@@ -73,10 +78,14 @@ impl LiveStream {
                 continue;
             }
             let pts = ticks(packet.pts);
-            if self.last.is_none() {
-                let known: Vec<i64> = packets.iter().skip(at).map(|p| ticks(p.pts)).collect();
-                self.order = Order::knowing(&known);
+            if self.last.is_some() && pts < self.latest - SET_BACK {
+                self.skip();
             }
+            if self.last.is_none() {
+                self.latest = pts;
+                self.order = Order::knowing(&in_one_piece(packets.get(at..).unwrap_or_default()));
+            }
+            self.latest = self.latest.max(pts);
             pieces.push(Piece::Fragment(self.fragment(packet, pts)?));
         }
         Ok(pieces)
@@ -125,6 +134,17 @@ impl LiveStream {
         let place = self.places.iter().rev().find(|(arrived, _)| *arrived == captured)?.1;
         Some(place as f64 / f64::from(TICKS))
     }
+}
+
+/// When the packets are shown, up to where the stream's clock is set back.
+fn in_one_piece(packets: &[Packet]) -> Vec<i64> {
+    let mut latest = i64::MIN;
+    let times = packets.iter().map(|p| ticks(p.pts)).take_while(|pts| {
+        let set_back = *pts < latest.saturating_sub(SET_BACK);
+        latest = latest.max(*pts);
+        !set_back
+    });
+    times.collect()
 }
 
 /// In ticks.
@@ -213,6 +233,18 @@ mod tests {
         assert_eq!(line(&stream.push(&[larger]).unwrap()), ["init avc1.64001f", "40-80 80 key"]);
         let other = Packet { codec: Codec::H265, ..packet(2, 80, true) };
         assert_eq!(LiveStream::default().push(&[other]).unwrap(), []);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_leaves_no_gap_and_no_crowd() {
+        // All at once, as the first packets come, and one by one.
+        let sent = [(2000, true), (2040, false), (100, false), (140, false), (180, false)];
+        let packets: Vec<Packet> = sent.iter().map(|(ms, key)| packet(1, *ms, *key)).collect();
+        let expected = ["0-40 40 key", "40-80 80", "80-120 120", "120-160 160", "160-200 200"];
+        assert_eq!(line(&LiveStream::default().push(&packets).unwrap()[1..]), expected);
+        let mut stream = LiveStream::default();
+        let pieces: Vec<Piece> = packets.chunks(1).flat_map(|p| stream.push(p).unwrap()).collect();
+        assert_eq!(line(&pieces[1..]), expected);
     }
 
     #[test]
