@@ -46,6 +46,6 @@ fn answer(asked: &HeaderMap, kind: &'static str, text: &'static str, tag: &str) 
 
 fn tag(text: &str) -> String {
     let hash = Sha256::digest(text);
-    let hex: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let hex = hash.iter().take(12).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     format!("\"{hex}\"")
 }

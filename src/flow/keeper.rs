@@ -2,7 +2,7 @@
 //! (`[keep]` in the settings), which files must go (`media::surplus`).
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     fs, io,
     path::{Path, PathBuf},
     time::{Duration, UNIX_EPOCH},
@@ -103,7 +103,7 @@ pub async fn round(store: &Store, media: &Path, settings: &KeepSettings, now: Wa
             break;
         }
     }
-    let open: HashSet<AlarmId> = store.open_alarms().await?.into_iter().map(|alarm| alarm.id).collect();
+    let open: BTreeSet<AlarmId> = store.open_alarms().await?.into_iter().map(|alarm| alarm.id).collect();
     let (folder, limits) = (media.to_owned(), settings.media);
     let swept = tokio::task::spawn_blocking(move || sweep(&folder, &gone, &open, &limits, now));
     match swept.await {
@@ -117,7 +117,7 @@ pub async fn round(store: &Store, media: &Path, settings: &KeepSettings, now: Wa
 fn sweep(
     media: &Path,
     gone: &HashSet<AlarmId>,
-    open: &HashSet<AlarmId>,
+    open: &BTreeSet<AlarmId>,
     limits: &MediaLimits,
     now: Wall,
 ) -> io::Result<(usize, u64)> {

@@ -1,6 +1,6 @@
 //! Which pictures and clips must go: by age, by total size, by free space. Pure; not here: listing and deleting files.
 
-use std::{collections::HashSet, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use crate::base::{AlarmId, Wall};
 
@@ -28,7 +28,7 @@ pub struct MediaLimits {
 #[must_use]
 pub fn surplus(
     mut files: Vec<MediaFile>,
-    open: &HashSet<AlarmId>,
+    open: &BTreeSet<AlarmId>,
     free: u64,
     limits: &MediaLimits,
     now: Wall,

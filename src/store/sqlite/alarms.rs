@@ -169,7 +169,7 @@ fn page(
 fn any_of<T: Named>(column: &str, wanted: &[T], sql: &mut String, values: &mut Vec<Sql>) {
     if !wanted.is_empty() {
         let marks = vec!["?"; wanted.len()].join(", ");
-        sql.push_str(&format!(" AND {column} IN ({marks})"));
+        sql.extend([" AND ", column, " IN (", &marks, ")"]);
         values.extend(wanted.iter().map(|value| Sql::from(value.wire().to_owned())));
     }
 }

@@ -28,8 +28,8 @@ async fn history(server: &Server) -> (Vec<CameraId>, DeviceId) {
         cameras.push(made["id"].as_str().expect("an id").parse().expect("an id"));
     }
     let lift = json!({ "name": "=lift", "kind": "lift", "site": "north", "building": "2" });
-    let (status, lift) = server.call(Method::POST, "/api/v1/devices", Some(lift)).await;
-    assert_eq!(status, StatusCode::CREATED, "{lift}");
+    let (code, lift) = server.call(Method::POST, "/api/v1/devices", Some(lift)).await;
+    assert_eq!(code, StatusCode::CREATED, "{lift}");
     let lift: DeviceId = lift["id"].as_str().expect("an id").parse().expect("an id");
     let states = [AlarmState::Resolved, AlarmState::FalseAlarm, AlarmState::Raised, AlarmState::Acknowledged];
     let writes = (0..90_i64).map(|n| {

@@ -140,7 +140,7 @@ async fn the_live_view_is_prompt_and_costs_little() {
     }
     let together = share(&world, &mut viewers, span).await;
     drop(viewers);
-    alone = (alone + share(&world, &mut [], span).await) / 2.0;
+    alone = f64::midpoint(alone, share(&world, &mut [], span).await);
     #[expect(clippy::cast_precision_loss, reason = "small")]
     let each = (together - alone) / VIEWERS as f64;
     eprintln!("server: {alone:.3} of a core, with {VIEWERS} viewers {together:.3}: {:.2} % each", each * 100.0);

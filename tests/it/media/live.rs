@@ -132,7 +132,7 @@ async fn the_live_view_plays_without_gaps_and_its_boxes_lie_on_what_they_name() 
     let camera = world.camera(&uri, &[], json!({})).await;
     let mut viewer = Viewer::connect(&world, &camera).await;
     // From a time without to a time with, whichever part of the clip it began in.
-    let has = |got: &Got, some: bool| matches!(&got.what, What::Text(text) if text["kind"] == "boxes" && text["tracks"].as_array().is_some_and(|t| !t.is_empty() == some));
+    let has = |got: &Got, some: bool| matches!(&got.what, What::Text(text) if text["kind"] == "boxes" && text["tracks"].as_array().is_some_and(|t| t.is_empty() != some));
     viewer
         .until("boxes after none, and two seconds more", |got| {
             let none = got.iter().position(|g| has(g, false));
@@ -153,7 +153,7 @@ async fn the_live_view_plays_without_gaps_and_its_boxes_lie_on_what_they_name() 
     assert_eq!(played.len(), fragments(&viewer.got).len(), "each fragment is a picture");
     assert!(played[0].at < Duration::from_millis(200), "{:?}", played[0].at);
     let steps: Vec<Duration> = played.windows(2).map(|w| w[1].at.checked_sub(w[0].at).expect("in order")).collect();
-    let even = |step: &&Duration| (Duration::from_millis(1)..Duration::from_millis(1000)).contains(*step);
+    let even = |step: &&Duration| (Duration::from_millis(1)..Duration::from_secs(1)).contains(*step);
     assert_eq!(steps.iter().filter(even).count(), steps.len(), "no gap: {steps:?}");
 
     let boxes = viewer.of_kind("boxes");
@@ -304,7 +304,9 @@ async fn a_slow_viewer_skips_to_a_key_frame_is_told_and_slows_nobody() {
     // All that it got can be played, the jump included: on one time line.
     let played = pictures(&appended(&slow.got));
     assert_eq!(played.len(), fragments(&slow.got).len());
-    assert!(played.windows(2).all(|w| w[1].at > w[0].at && w[1].at - w[0].at < Duration::from_millis(200)));
+    assert!(
+        played.windows(2).all(|w| w[1].at > w[0].at && w[1].at.saturating_sub(w[0].at) < Duration::from_millis(200))
+    );
 }
 
 #[tokio::test]

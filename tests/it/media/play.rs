@@ -44,7 +44,7 @@ pub(super) fn pictures(bytes: &[u8]) -> Vec<Picture> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("played.mp4");
     std::fs::write(&path, bytes).expect("written");
-    play(&path, None, |sample| sample.buffer().and_then(|buffer| buffer.pts()))
+    play(&path, None, |sample| sample.buffer().and_then(gstreamer::BufferRef::pts))
 }
 
 /// Every picture of a file, from a place in it on if one is asked for; their times are those that a player shows.
