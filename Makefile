@@ -21,8 +21,9 @@ test: setup
 web: web-setup
 	cd web && npm run --silent build
 
+# The binary that `cargo test` builds anyway: `cargo build` would compile it and its dependencies with other features.
 web-test: web-setup
-	cargo build $(CARGO_FLAGS)
+	cargo test $(CARGO_FLAGS) --no-run
 	cd web && npm run --silent check && npm test --silent && npm run --silent e2e
 
 web-setup:
