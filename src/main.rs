@@ -165,6 +165,52 @@ enum ModelAction {
     Check { dir: PathBuf },
     /// Fetch a model's weights from where its manifest says.
     Fetch { name: String },
+    /// Write the alarms that guards have confirmed or rejected as COCO pictures, to adapt the e-bike model with.
+    Export {
+        /// The new folder of the export; it will hold pictures of residents.
+        to: PathBuf,
+        #[arg(long, default_value = "data")]
+        data: PathBuf,
+    },
+    /// Train the e-bike model on an export and compare it with the one in use; see docs/adapting.md.
+    Adapt(AdaptArgs),
+}
+
+#[derive(Args)]
+struct AdaptArgs {
+    /// Folder that `yunti model export` wrote.
+    export: PathBuf,
+    /// Folder of the training code, the model in use and the clips.
+    #[arg(long, default_value = "models/ebike")]
+    training: PathBuf,
+    /// Python with what the training folder's requirements.txt lists; `work/venv/bin/python` there when left out.
+    #[arg(long)]
+    python: Option<PathBuf>,
+    /// Base weights, yolox_nano_coco_416.onnx.
+    #[arg(long, env = "YUNTI_BASE")]
+    base: PathBuf,
+    /// Renders to train on as well; `renders` in the training folder when left out.
+    #[arg(long)]
+    renders: Option<PathBuf>,
+    /// Folder of the new model; a run that was stopped goes on there.
+    #[arg(long, default_value = "adapted")]
+    out: PathBuf,
+    #[arg(long, default_value_t = 1500)]
+    steps: u32,
+}
+
+impl From<AdaptArgs> for command::adapt::AdaptRequest {
+    fn from(args: AdaptArgs) -> Self {
+        Self {
+            export: args.export,
+            python: args.python.unwrap_or_else(|| args.training.join("work/venv/bin/python")),
+            renders: args.renders.unwrap_or_else(|| args.training.join("renders")),
+            training: args.training,
+            base: args.base,
+            out: args.out,
+            steps: args.steps,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -254,6 +300,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                     command::model::check(&dir, library, &EngineOptions::default(), out).map(|()| 0)?
                 }
                 ModelAction::Fetch { name } => command::model::fetch(dirs, &name, out).map(|()| 0)?,
+                ModelAction::Export { to, data } => return asynchronously(export(data, to)),
+                ModelAction::Adapt(args) => usize::from(!command::adapt::adapt(&args.into(), out)?),
             };
             Ok(status(unusable))
         }
@@ -277,6 +325,19 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             anyhow::Ok(())
         }),
     }
+}
+
+async fn export(data: PathBuf, to: PathBuf) -> anyhow::Result<()> {
+    let exported = command::adapt::export(&data, &to).await?;
+    let ([confirmed, confirmed_back], [rejected, rejected_back]) = (exported.confirmed, exported.rejected);
+    println!(
+        "to train on: {confirmed} confirmed, {rejected} rejected; held back: {confirmed_back} and {rejected_back}"
+    );
+    if exported.without_picture > 0 {
+        println!("{} closed alarms have no picture any more", exported.without_picture);
+    }
+    println!("{} shows residents: delete it when the model is trained", to.display());
+    Ok(())
 }
 
 fn simulate(what: Simulate) -> anyhow::Result<ExitCode> {

@@ -87,6 +87,13 @@ def decode(rows: np.ndarray, width: int, height: int, scale: float, threshold: f
     return sorted(out, key=lambda f: -f.score)
 
 
+def inside_picture(box: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """A box cut at the edges of a picture [h, w]: the server knows no others."""
+    h, w = size
+    x0, y0, x1, y1 = box
+    return min(max(x0, 0.0), w), min(max(y0, 0.0), h), min(max(x1, 0.0), w), min(max(y1, 0.0), h)
+
+
 def look_at(canvas: np.ndarray, box: tuple[float, float, float, float], size: int, margin: float = 1.2) -> np.ndarray:
     """The square crop [size, size, 3] that a second look sees: the box's centre, its longer side times ``margin``.
 

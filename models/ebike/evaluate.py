@@ -8,6 +8,7 @@ A picture is falsely hit when any e-bike box on it, where no e-bike is, scores a
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,8 @@ import numpy as np
 import onnxruntime
 
 from boxes import CLASSES
-from decode import Found, decode, letterbox, look_at, overlap, suppress
+from decode import Found, decode, inside_picture, letterbox, look_at, overlap
+from packs import renders
 
 FLOOR = 0.02  # the lowest score that is kept
 MATCH = 0.5  # overlap that makes a hit for AP
@@ -49,7 +51,7 @@ def ahead(found: list[Found], margin: float) -> list[Found]:
 class Second:
     """A second look at the detector's candidates: their crops are classified, and both opinions make the score.
 
-    A candidate is an e-bike box whose score reaches ``floor``; of boxes on the same spot the strongest is looked at.
+    A candidate is an e-bike box whose score reaches ``floor``; the ``most`` strongest of a picture are looked at.
     Every class's new score is detector ** (1 - weight) * second ** weight, the detector's part being that class's score
     at the box's cell. A floor of threshold ** (1 / (1 - weight)) loses nothing; boxes below it are dropped.
     """
@@ -62,17 +64,17 @@ class Second:
         self._floor, self._weight, self._most = floor, weight, most
         self.looks: list[int] = []
 
-    def __call__(self, x: np.ndarray, scale: float, found: list[Found]) -> list[Found]:
-        """``x`` is the detector's input; ``found`` is in the picture's pixels, ``scale`` times smaller than those of ``x``."""
+    def __call__(self, x: np.ndarray, scale: float, found: list[Found], size: tuple[int, int]) -> list[Found]:
+        """``x`` is the detector's input; ``found`` is in the pixels of the picture [h, w], ``scale`` times smaller than those of ``x``."""
         vehicles = [f for f in found if f.label == EBIKE and f.score >= self._floor]
         out = [f for f in found if f.label != EBIKE]
         self.looks.append(0)
         if not vehicles:
             return out
-        keep = suppress(np.array([f.box for f in vehicles]), np.array([f.score for f in vehicles]), 0.6)[: self._most]
+        keep = range(min(len(vehicles), self._most))  # they come best first
         self.looks[-1] = len(keep)
         canvas = x.transpose(1, 2, 0).astype(np.uint8)
-        boxes = [tuple(v * scale for v in vehicles[k].box) for k in keep]
+        boxes = [tuple(v * scale for v in inside_picture(vehicles[k].box, size)) for k in keep]
         crops = np.stack([look_at(canvas, b, self._size) for b in boxes]).transpose(0, 3, 1, 2)
         for k, p in zip(keep, self._session.run(None, {"crops": np.ascontiguousarray(crops, np.float32)})[0], strict=True):
             first = np.array(vehicles[k].others)
@@ -100,7 +102,7 @@ class Detector:
         self.times_ms.append((time.perf_counter() - began) * 1000)
         found = decode(rows, self._size, self._size, scale, floor)
         if self._second is not None:
-            found = self._second(x, scale, found)
+            found = self._second(x, scale, found, picture.shape[:2])
         return found if self._margin is None else ahead(found, self._margin)
 
 
@@ -227,11 +229,9 @@ def coco_pictures(folder: Path, detect: Detector) -> Iterable[Judged]:
 
 
 def rendered_pictures(folder: Path, detect: Detector, limit: int | None) -> Iterable[Judged]:
-    for note in sorted(folder.glob("*.json"))[:limit]:
-        n = json.loads(note.read_text())
-        picture = cv2.imread(str(note)[: -len(".json")] + ".png")
-        truth = [(CLASSES.index(o["label"]), [float(v) for v in o["box"]]) for o in n["objects"]]
-        yield Judged(note.stem, n["view"], truth, detect(picture), picture.shape[:2])
+    for r in itertools.islice(renders(folder), limit):
+        truth = [(CLASSES.index(o["label"]), [float(v) for v in o["box"]]) for o in r.note["objects"]]
+        yield Judged(r.name, r.note["view"], truth, detect(r.picture), r.picture.shape[:2])
 
 
 @dataclass
@@ -245,6 +245,38 @@ class Rule:
     def step(self, hit: bool) -> bool:
         self.seen = [*self.seen, hit][-self.window :]
         return sum(self.seen) >= self.need
+
+
+def judge_rides(folder: Path, detect: Detector, threshold: float, margin: float) -> dict[str, object]:
+    """Rendered rides of rivals (see scenes/rides.py): falsely hit pictures, and rides on which the rule would stop the lift.
+
+    Pictures are counted by score alone; the rule also wants an e-bike box to be ahead of its rivals by ``margin``.
+    """
+    rides: dict[str, list[tuple[bool, bool]]] = {}
+    kinds: dict[str, str] = {}
+    for r in renders(folder):
+        found = detect(r.picture)
+        over = [f for f in found if f.label == EBIKE and f.score >= threshold]
+        led = [f for f in ahead(found, margin) if f.label == EBIKE and f.score >= threshold]
+        rides.setdefault(r.note["ride"], []).append((bool(over), bool(led)))
+        kinds[r.note["ride"]] = next((t["label"] for t in r.note["things"] if t["label"] in CLASSES[1:PERSON]), "nothing")
+    stopped = []
+    for name, looks in rides.items():
+        rule = Rule()
+        if any([rule.step(led) for _, led in looks]):
+            stopped.append(name)
+    pictures = [over for looks in rides.values() for over, _ in looks]
+    by_kind = {
+        k: [len([n for n in rides if kinds[n] == k]), len([n for n in stopped if kinds[n] == k])] for k in sorted(set(kinds.values()))
+    }
+    return {
+        "rides": len(rides),
+        "pictures": len(pictures),
+        "false pictures": sum(pictures),
+        "false share": round(float(np.mean(pictures)), 4),
+        "false stops": stopped,
+        "rides and false stops by rival": by_kind,
+    }
 
 
 def judge_clip(path: Path, detect: Detector, threshold: float, every: int) -> dict[str, object]:
@@ -294,6 +326,8 @@ def main() -> None:
     p.add_argument("--threshold", type=float, default=0.35)
     p.add_argument("--margin", type=float, help="count e-bike boxes only when so far ahead of rivals, as the server's rule does")
     p.add_argument("--every", type=int, default=2, help="look at every n-th picture of a clip (2 = 5 looks a second)")
+    p.add_argument("--rides", type=Path, help="rendered rides of rivals, loose or packed")
+    p.add_argument("--rule-margin", type=float, default=0.15, help="the rule's margin over rivals on rides, as in pipelines/elevator.toml")
     p.add_argument("--limit", type=int, help="judge only the first n renders")
     p.add_argument("--json", type=Path)
     a = p.parse_args()
@@ -310,6 +344,9 @@ def main() -> None:
     for path in sorted(a.clips.glob("*.mp4")) if a.clips else []:
         out[path.stem] = judge_clip(path, detect, a.threshold, a.every)
         print(f"== {path.stem} {json.dumps(out[path.stem])}")
+    if a.rides:
+        out["rides"] = judge_rides(a.rides, detect, a.threshold, a.rule_margin)
+        print(f"== rides {json.dumps(out['rides'], indent=1)}")
     if detect.times_ms:
         out["median_ms_one_core"] = round(float(np.median(detect.times_ms)), 1)
         print(f"median {out['median_ms_one_core']} ms a picture on one core")

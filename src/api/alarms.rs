@@ -20,9 +20,9 @@ use super::{
 };
 use crate::{
     access::Sites,
-    alarm::Act,
+    alarm::{Act, AlarmSighting},
     base::{AlarmId, SiteId},
-    media,
+    media::{self, BoxMark, Colour},
     store::{AlarmFilter, KeptAlarm, Named, OrderRecord},
 };
 
@@ -365,16 +365,33 @@ async fn act(
     Ok(Json(DetailWire::new(&KeptAlarm { alarm, ..kept }, orders, clip)))
 }
 
-#[utoipa::path(get, path = "/api/v1/alarms/{id}/snapshot", tag = "alarms", params(("id" = String, Path)),
-    responses((status = 200, description = "The picture with boxes", content_type = "image/jpeg", body = Vec<u8>)))]
+/// How an alarm's picture is wanted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SnapshotQuery {
+    /// As the camera saw it, without the box.
+    #[serde(default)]
+    plain: bool,
+}
+
+#[utoipa::path(get, path = "/api/v1/alarms/{id}/snapshot", tag = "alarms", params(("id" = String, Path), SnapshotQuery),
+    responses((status = 200, description = "The picture, with its box unless it is wanted plain", content_type = "image/jpeg", body = Vec<u8>)))]
 pub(super) async fn snapshot(
     caller: Caller<SeePictures>,
     State(state): State<ApiState>,
     Id(id): Id<AlarmId>,
+    Params(query): Params<SnapshotQuery>,
 ) -> Result<Response, Problem> {
-    caller.alarm(&state, id).await?;
+    let kept = caller.alarm(&state, id).await?;
     match tokio::fs::read(media::alarm_picture(&state.media_dir, id)).await {
-        Ok(bytes) => {
+        Ok(plain) => {
+            let bytes = match kept.alarm.sighting {
+                Some(sighting) if !query.plain => {
+                    let drawn = tokio::task::spawn_blocking(move || media::marked(&plain, &[mark(&sighting)])).await;
+                    drawn.map_err(Problem::internal)?.map_err(Problem::internal)?
+                }
+                _ => plain,
+            };
             let kind = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
                 (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
@@ -386,4 +403,9 @@ pub(super) async fn snapshot(
         )),
         Err(error) => Err(Problem::internal(error)),
     }
+}
+
+fn mark(sighting: &AlarmSighting) -> BoxMark {
+    let text = format!("{} {:.0}%", sighting.label, sighting.score * 100.0);
+    BoxMark { rect: sighting.rect, text, colour: Colour::RED }
 }

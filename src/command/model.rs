@@ -7,10 +7,13 @@ use std::{
     time::Duration,
 };
 
-use crate::infer::{
-    EngineOptions, InferError, Manifest, ManifestError, ModelFolder, ModelLibrary, UnknownModel,
-    manifest::sha256_hex,
-    onnx::{OnnxEngine, Runtime},
+use crate::{
+    detect::second::SecondLook,
+    infer::{
+        EngineOptions, InferError, Manifest, ManifestError, ModelFolder, ModelLibrary, UnknownModel,
+        manifest::sha256_hex,
+        onnx::{OnnxEngine, Runtime},
+    },
 };
 
 /// The largest file that is fetched.
@@ -60,7 +63,7 @@ pub fn list(models: &[PathBuf], out: &mut dyn Write) -> Result<usize, ModelComma
 fn row(folder: &ModelFolder, out: &mut dyn Write) -> io::Result<bool> {
     match &folder.manifest {
         Ok(manifest) => {
-            let there = manifest.weights.is_file();
+            let there = manifest.complete();
             let classes: Vec<&str> = manifest.classes.iter().map(crate::detect::Label::as_str).collect();
             writeln!(
                 out,
@@ -95,6 +98,14 @@ pub fn check(
     let manifest = Manifest::load(folder)?;
     let bytes = manifest.weights()?.len();
     writeln!(out, "{}: manifest good, {bytes} bytes of weights with the promised SHA-256", manifest.name)?;
+    if let (Some(second), Some(weights)) = (&manifest.second, manifest.second_weights()?) {
+        let SecondLook { candidate, floor, .. } = &second.look;
+        let bytes = weights.len();
+        writeln!(
+            out,
+            "second look at each {candidate} from {floor} on: {bytes} bytes of weights with the promised SHA-256"
+        )?;
+    }
     let runtime = Runtime::load(library)?;
     let report = OnnxEngine::check(&runtime, &manifest, options)?;
     writeln!(out, "ONNX Runtime: {} ({})", runtime.library().display(), runtime.build_info())?;

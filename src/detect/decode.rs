@@ -87,6 +87,8 @@ pub struct Decoder {
     width: usize,
     height: usize,
     thresholds: Thresholds,
+    /// Least score of each class; `thresholds.score` but for a class that is looked at again.
+    least: Vec<f32>,
     /// `yolox`: column, row and stride of each anchor.
     cells: Vec<[f32; 3]>,
 }
@@ -96,7 +98,17 @@ impl Decoder {
     #[must_use]
     pub fn new(family: Family, classes: Vec<Label>, width: usize, height: usize, thresholds: Thresholds) -> Self {
         let cells = if family == Family::Yolox { cells(width, height) } else { Vec::new() };
-        Self { family, classes, width, height, thresholds, cells }
+        let least = vec![thresholds.score; classes.len()];
+        Self { family, classes, width, height, thresholds, least, cells }
+    }
+
+    /// Lets boxes of one class through from another score on (of `yolox` and `yolov8`): its candidates for a second look.
+    #[must_use]
+    pub fn with_floor(mut self, class: &Label, floor: f32) -> Self {
+        for (least, _) in self.least.iter_mut().zip(&self.classes).filter(|(_, c)| *c == class) {
+            *least = floor;
+        }
+        self
     }
 
     /// Checks the shapes a model declares against the family, before anything runs. `None` stands for a size known
@@ -209,13 +221,13 @@ impl Decoder {
 
     fn yolox(&self, data: &[f32], letterbox: &Letterbox) -> Vec<Detection> {
         let row = 5 + self.classes.len();
-        let least = self.thresholds.score;
+        let lowest = self.least.iter().copied().fold(1.0, f32::min);
         let mut candidates = Vec::new();
         for (anchor, (values, cell)) in data.chunks_exact(row).zip(&self.cells).enumerate() {
             // A score is objectness times class, and a class is at most 1. NaN fails this comparison.
-            if values[4] >= least
+            if values[4] >= lowest
                 && let Some((class, best)) = best(&values[5..])
-                && values[4] * best >= least
+                && values[4] * best >= self.least[class]
             {
                 let corners = around(values, cell[0], cell[1], cell[2]);
                 candidates.extend(Candidate::new(class, values[4] * best, corners, anchor));
@@ -244,7 +256,7 @@ impl Decoder {
                 *top = best(&values[4..]).unwrap_or(*top);
             }
         }
-        let candidates = tops.iter().enumerate().filter(|(_, top)| top.1 >= self.thresholds.score).filter_map(
+        let candidates = tops.iter().enumerate().filter(|(_, top)| top.1 >= self.least[top.0]).filter_map(
             |(anchor, &(class, score))| {
                 let [x, y, w, h] = std::array::from_fn(|i| at(anchor, i));
                 let corners = [x - w / 2.0, y - h / 2.0, x + w / 2.0, y + h / 2.0];

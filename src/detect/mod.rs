@@ -2,6 +2,7 @@
 
 pub mod decode;
 pub mod nms;
+pub mod second;
 
 use std::{fmt, sync::Arc};
 

@@ -36,7 +36,7 @@ use crate::{
     camera::{Phase, PhaseReport},
     device::{DeviceKind, DeviceRef, DownReason, LiftMode, LinkEvent, Links, OrderBook, OrderChange, OrderState, Verb},
     frame::Frame,
-    media::{self, BoxMark, Colour},
+    media,
     rule::{Finding, FindingKind},
     store::{Named, Write},
     telemetry,
@@ -478,19 +478,19 @@ impl Desk {
         self.backlog.push_alarm(alarm);
     }
 
-    /// Draws and writes the alarm's picture on a blocking thread; `alarm.snapshot` follows when it is on disk.
+    /// Writes the alarm's picture, as the camera saw it, on a blocking thread; `alarm.snapshot` follows when it is on disk.
     fn take_snapshot(&self, alarm: &Alarm, wanted: FrameSeq, finding: &Finding, frame: &Frame) {
-        let (FindingKind::Confirmed(sighting) | FindingKind::Present(sighting)) = &finding.kind else { return };
+        if !matches!(finding.kind, FindingKind::Confirmed(_) | FindingKind::Present(_)) {
+            return;
+        }
         if frame.seq != wanted {
             warn!(alarm = %alarm.id, "the frame of the alarm's picture is gone");
             return;
         }
-        let text = format!("{} {:.0}%", sighting.label, sighting.score * 100.0);
-        let mark = BoxMark { rect: sighting.rect, text, colour: Colour::RED };
         let (pixels, id, camera) = (frame.pixels.clone(), alarm.id, frame.camera);
         let (path, commands) = (media::alarm_picture(&self.media_dir, id), self.own_commands.clone());
         tokio::task::spawn_blocking(move || {
-            let kept = media::snapshot(&pixels, &[mark])
+            let kept = media::snapshot(&pixels, &[])
                 .map_err(|e| e.to_string())
                 .and_then(|jpeg| media::keep(&path, &jpeg).map_err(|e| e.to_string()));
             match (kept, commands.upgrade()) {

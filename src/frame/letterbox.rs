@@ -57,6 +57,13 @@ impl TensorSpec {
         self.len() == 0
     }
 
+    /// What the padding of channel `c` is in the tensor.
+    #[must_use]
+    pub fn padding(&self, c: usize) -> f32 {
+        let (factor, offset) = self.affine(c);
+        f32::from(self.pad) * factor + offset
+    }
+
     /// Factor and offset that take channel `c`'s value 0..=255 to the tensor's.
     fn affine(&self, c: usize) -> (f32, f32) {
         (self.scale / self.std[c], -self.mean[c] / self.std[c])
@@ -89,6 +96,13 @@ impl Letterbox {
     #[must_use]
     pub fn point(&self, x: f32, y: f32) -> NormPoint {
         NormPoint { x: (x - self.x) / self.width, y: (y - self.y) / self.height }
+    }
+
+    /// A box in fractions of the native picture, in the model's pixels (corners).
+    #[must_use]
+    pub fn corners(&self, rect: NormRect) -> [f32; 4] {
+        let (x, y) = (|v: f32| v * self.width + self.x, |v: f32| v * self.height + self.y);
+        [x(rect.x0), y(rect.y0), x(rect.x1), y(rect.y1)]
     }
 
     /// A box in the model's pixels (corners), in fractions of the native picture, clamped to it.
@@ -145,8 +159,7 @@ pub fn letterbox_into(pixels: &Pixels, spec: &TensorSpec, out: &mut [f32]) -> Le
     let (second, third) = rest.split_at_mut(area);
     let mut planes = [first, second, third];
     for (c, plane) in planes.iter_mut().enumerate() {
-        let (factor, offset) = spec.affine(c);
-        let pad = f32::from(spec.pad) * factor + offset;
+        let pad = spec.padding(c);
         let blank = pixels.size.width == 0 || pixels.size.height == 0;
         fill_padding(plane, spec.width, if blank { None } else { Some(place) }, pad);
     }

@@ -15,6 +15,7 @@ use crate::{
     detect::{
         Label,
         decode::{Family, Thresholds},
+        second::SecondLook,
     },
     frame::letterbox::{ColourOrder, Placement, TensorSpec},
 };
@@ -27,7 +28,7 @@ const MAX_WEIGHTS_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 const MAX_SIDE: usize = 4096;
 const MAX_CLASSES: usize = 1000;
 
-/// A model folder's contents, checked; the weights themselves are read by [`Manifest::weights`].
+/// A model folder's contents, checked; weights are read by [`Manifest::weights`] and [`Manifest::second_weights`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     pub name: String,
@@ -48,7 +49,23 @@ pub struct Manifest {
     pub family: Family,
     pub classes: Vec<Label>,
     pub thresholds: Thresholds,
+    /// A classifier that looks again at what the detector takes for a candidate.
+    pub second: Option<SecondModel>,
     /// Line of `[file] path`, for messages.
+    line: usize,
+}
+
+/// `[second]` of a manifest: the classifier of a second look.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SecondModel {
+    /// Its weights file, inside the model's folder.
+    pub weights: PathBuf,
+    /// Of the weights file, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Name of its one input, f32 `[N,3,size,size]`.
+    pub input: String,
+    pub look: SecondLook,
+    /// Line of `[second] path`, for messages.
     line: usize,
 }
 
@@ -86,6 +103,26 @@ struct ManifestWire {
     output: OutputWire,
     #[serde(default)]
     thresholds: ThresholdsWire,
+    second: Option<SecondWire>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecondWire {
+    path: Spanned<String>,
+    sha256: Spanned<String>,
+    input: String,
+    size: Spanned<usize>,
+    margin: Spanned<f32>,
+    candidate: Spanned<String>,
+    floor: Spanned<f32>,
+    weight: Spanned<f32>,
+    #[serde(default = "six")]
+    most: Spanned<usize>,
+}
+
+fn six() -> Spanned<usize> {
+    Spanned::new(0..0, 6)
 }
 
 #[derive(Deserialize)]
@@ -244,15 +281,7 @@ impl Manifest {
         text.check(named, "name", &wire.name, || "must be 1 to 64 of a-z, 0-9, `-`, `_` and `.`".to_owned())?;
 
         let file = &wire.file;
-        let relative = Path::new(file.path.get_ref());
-        let inside =
-            !file.path.get_ref().is_empty() && relative.components().all(|c| matches!(c, Component::Normal(_)));
-        text.check(inside, "file.path", &file.path, || "must name a file inside the model's folder".to_owned())?;
-        let sha256 = file.sha256.get_ref().to_ascii_lowercase();
-        let hexadecimal = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
-        text.check(hexadecimal, "file.sha256", &file.sha256, || {
-            "must be 64 hexadecimal digits, as `sha256sum` prints them".to_owned()
-        })?;
+        let (weights, sha256) = weights_file(&text, ["file.path", "file.sha256"], &file.path, &file.sha256)?;
         if let Some(url) = &file.url {
             let secure = url::Url::parse(url.get_ref()).is_ok_and(|u| u.scheme() == "https" && u.has_host());
             text.check(secure, "file.url", url, || "must be an https:// address".to_owned())?;
@@ -267,13 +296,14 @@ impl Manifest {
             let within = *value.get_ref() > 0.0 && *value.get_ref() < 1.0;
             text.check(within, field, value, || "must lie between 0 and 1".to_owned())?;
         }
+        let second = wire.second.as_ref().map(|s| second(&text, s, family, &classes, &wire.thresholds)).transpose()?;
         Ok(Self {
             name: name.clone(),
             description: wire.description,
             licence: wire.licence,
             origin: wire.origin,
             path: path.to_owned(),
-            weights: path.parent().unwrap_or(Path::new("")).join(relative),
+            weights,
             sha256,
             url: wire.file.url.map(Spanned::into_inner),
             input: wire.input.name,
@@ -289,6 +319,7 @@ impl Manifest {
                 score: wire.thresholds.score.into_inner(),
                 nms_iou: wire.thresholds.nms_iou.into_inner(),
             },
+            second,
             line: text.line(&wire.file.path.span()),
         })
     }
@@ -298,21 +329,39 @@ impl Manifest {
     /// # Errors
     /// The file is missing, leads out of the folder, is too large, or has another hash.
     pub fn weights(&self) -> Result<Vec<u8>, ManifestError> {
+        self.read(&self.weights, &self.sha256, self.line, "file.path")
+    }
+
+    /// As [`Manifest::weights`], of the second look's classifier; `None` where the model has none.
+    ///
+    /// # Errors
+    /// As [`Manifest::weights`].
+    pub fn second_weights(&self) -> Result<Option<Vec<u8>>, ManifestError> {
+        self.second.as_ref().map(|s| self.read(&s.weights, &s.sha256, s.line, "second.path")).transpose()
+    }
+
+    /// Whether every file that the manifest names is there; they are not opened.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.weights.is_file() && self.second.as_ref().is_none_or(|s| s.weights.is_file())
+    }
+
+    fn read(&self, weights: &Path, sha256: &str, line: usize, field: &'static str) -> Result<Vec<u8>, ManifestError> {
         let read = |source: io::Error| {
             if source.kind() == io::ErrorKind::NotFound {
-                ManifestError::NoWeights { manifest: self.path.clone(), line: self.line, weights: self.weights.clone() }
+                ManifestError::NoWeights { manifest: self.path.clone(), line, weights: weights.to_owned() }
             } else {
-                ManifestError::Read { path: self.weights.clone(), source }
+                ManifestError::Read { path: weights.to_owned(), source }
             }
         };
         let folder = self.path.parent().map_or_else(|| Path::new(".").to_owned(), Path::to_owned);
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-        let resolved = self.weights.canonicalize().map_err(read)?;
+        let resolved = weights.canonicalize().map_err(read)?;
         if !resolved.starts_with(folder.canonicalize().map_err(read)?) {
             return Err(ManifestError::Field {
                 path: self.path.clone(),
-                line: self.line,
-                field: "file.path",
+                line,
+                field,
                 problem: "leads out of the model's folder by a link: copy the file there".to_owned(),
             });
         }
@@ -320,26 +369,78 @@ impl Manifest {
             return Err(ManifestError::TooLarge { path: resolved, limit: MAX_WEIGHTS_BYTES, what: "model file" });
         }
         let bytes = fs::read(&resolved).map_err(read)?;
-        self.check_hash(&bytes)?;
-        Ok(bytes)
-    }
-
-    /// Compares bytes with the promised SHA-256.
-    ///
-    /// # Errors
-    /// They have another hash.
-    pub fn check_hash(&self, bytes: &[u8]) -> Result<(), ManifestError> {
-        let actual = sha256_hex(bytes);
-        if actual == self.sha256 {
-            return Ok(());
+        let actual = sha256_hex(&bytes);
+        if actual == sha256 {
+            return Ok(bytes);
         }
         Err(ManifestError::Hash {
             manifest: self.path.clone(),
-            weights: self.weights.clone(),
-            expected: self.sha256.clone(),
+            weights: weights.to_owned(),
+            expected: sha256.to_owned(),
             actual,
         })
     }
+}
+
+/// A weights file's path, inside the manifest's folder, and its hash in lower case.
+fn weights_file(
+    text: &Text<'_>,
+    [path_field, hash_field]: [&'static str; 2],
+    path: &Spanned<String>,
+    sha256: &Spanned<String>,
+) -> Result<(PathBuf, String), ManifestError> {
+    let relative = Path::new(path.get_ref());
+    let inside = !path.get_ref().is_empty() && relative.components().all(|c| matches!(c, Component::Normal(_)));
+    text.check(inside, path_field, path, || "must name a file inside the model's folder".to_owned())?;
+    let lower = sha256.get_ref().to_ascii_lowercase();
+    let hexadecimal = lower.len() == 64 && lower.bytes().all(|b| b.is_ascii_hexdigit());
+    text.check(hexadecimal, hash_field, sha256, || {
+        "must be 64 hexadecimal digits, as `sha256sum` prints them".to_owned()
+    })?;
+    Ok((text.path.parent().unwrap_or(Path::new("")).join(relative), lower))
+}
+
+fn second(
+    text: &Text<'_>,
+    wire: &SecondWire,
+    family: FamilyWire,
+    classes: &[Label],
+    thresholds: &ThresholdsWire,
+) -> Result<SecondModel, ManifestError> {
+    let (weights, sha256) = weights_file(text, ["second.path", "second.sha256"], &wire.path, &wire.sha256)?;
+    text.check(matches!(family, FamilyWire::Yolox | FamilyWire::Yolov8), "second.path", &wire.path, || {
+        "belongs to families yolox and yolov8 only: leave [second] out".to_owned()
+    })?;
+    let candidate = classes.iter().find(|c| c.as_str() == wire.candidate.get_ref()).cloned();
+    text.check(candidate.is_some(), "second.candidate", &wire.candidate, || {
+        "must be one of output.classes".to_owned()
+    })?;
+    let size = *wire.size.get_ref();
+    text.check((16..=1024).contains(&size), "second.size", &wire.size, || "must lie between 16 and 1024".to_owned())?;
+    let margin = *wire.margin.get_ref();
+    text.check((1.0..=4.0).contains(&margin), "second.margin", &wire.margin, || "must lie between 1 and 4".to_owned())?;
+    let floor = *wire.floor.get_ref();
+    text.check(floor > 0.0 && floor <= *thresholds.score.get_ref(), "second.floor", &wire.floor, || {
+        "must be above 0 and at most thresholds.score: below it nothing is a candidate".to_owned()
+    })?;
+    let weight = *wire.weight.get_ref();
+    text.check(weight > 0.0 && weight < 1.0, "second.weight", &wire.weight, || "must lie between 0 and 1".to_owned())?;
+    let most = *wire.most.get_ref();
+    text.check((1..=64).contains(&most), "second.most", &wire.most, || "must lie between 1 and 64".to_owned())?;
+    Ok(SecondModel {
+        weights,
+        sha256,
+        input: wire.input.clone(),
+        look: SecondLook {
+            candidate: candidate.unwrap_or_else(|| Label::new(wire.candidate.get_ref())),
+            floor,
+            weight,
+            most,
+            size,
+            margin,
+        },
+        line: text.line(&wire.path.span()),
+    })
 }
 
 /// SHA-256 as 64 lower-case hexadecimal digits.

@@ -32,7 +32,11 @@ use crate::{
     telemetry,
 };
 
+use second::Second;
+
 use super::{Batch, Engine, EngineOptions, EngineReport, InferError, Manifest, Provider};
+
+mod second;
 
 /// Batch sizes that calibration tries, as far as they are allowed and still gain.
 const BATCH_SIZES: [usize; 6] = [1, 2, 4, 8, 16, 32];
@@ -124,6 +128,9 @@ pub struct OnnxEngine {
     options: EngineOptions,
     session: Session,
     weights: Arc<[u8]>,
+    /// The classifier of the second look, if the model has one, and its weights.
+    second: Option<Second>,
+    second_weights: Option<Arc<[u8]>>,
     /// Pictures per run that the network allows.
     most: usize,
     /// The batch tensor, kept from run to run.
@@ -154,13 +161,17 @@ impl OnnxEngine {
 
     fn open_any(runtime: &Runtime, manifest: &Manifest, options: &EngineOptions) -> Result<Self, InferError> {
         let weights: Arc<[u8]> = manifest.weights()?.into();
+        let second_weights: Option<Arc<[u8]>> = manifest.second_weights()?.map(Into::into);
         let (width, height) = (manifest.tensor.width, manifest.tensor.height);
-        let decoder = Decoder::new(manifest.family, manifest.classes.clone(), width, height, manifest.thresholds);
+        let mut decoder = Decoder::new(manifest.family, manifest.classes.clone(), width, height, manifest.thresholds);
+        if let Some(second) = &manifest.second {
+            decoder = decoder.with_floor(&second.look.candidate, second.look.floor);
+        }
         let mut refused = Vec::new();
         let mut wanted: Vec<Provider> = options.providers.iter().copied().filter(|p| *p != Provider::Cpu).collect();
         wanted.push(Provider::Cpu);
         for provider in wanted {
-            let session = match open_session(runtime, manifest, options, &weights, provider) {
+            let session = match open_session(runtime, &Net::of(manifest), options, &weights, provider) {
                 Ok(session) => session,
                 Err(reason) if provider == Provider::Cpu => {
                     return Err(InferError::Load {
@@ -176,6 +187,15 @@ impl OnnxEngine {
                 }
             };
             let most = check_declared(&session, manifest, &decoder)?.min(options.max_batch.max(1));
+            let second = match Second::open(runtime, manifest, options, second_weights.as_deref(), provider) {
+                Ok(second) => second,
+                Err(e @ (InferError::Input { .. } | InferError::Output { .. })) => return Err(e),
+                Err(e) if provider == Provider::Cpu => return Err(e),
+                Err(e) => {
+                    refused.push((provider, e.to_string()));
+                    continue;
+                }
+            };
             let report = EngineReport {
                 model: manifest.name.clone(),
                 provider,
@@ -190,6 +210,8 @@ impl OnnxEngine {
                 options: options.clone(),
                 session,
                 weights: Arc::clone(&weights),
+                second,
+                second_weights: second_weights.clone(),
                 most,
                 tensor: Vec::new(),
                 report,
@@ -283,11 +305,31 @@ impl OnnxEngine {
                 })
             });
             match result {
-                Ok(seen) => return seen,
+                Ok(seen) => return self.look_again(seen?, &letterboxes),
                 Err(reason) if self.report.provider == Provider::Cpu => {
                     return Err(InferError::Run { model: self.manifest.name.clone(), reason });
                 }
                 Err(reason) => self.fall_back(&reason)?,
+            }
+        }
+    }
+
+    /// What the second look makes of what the detector saw in the pictures of the tensor.
+    fn look_again(
+        &mut self,
+        mut seen: Vec<Vec<Detection>>,
+        letterboxes: &[Letterbox],
+    ) -> Result<Vec<Vec<Detection>>, InferError> {
+        let start = clock::mono();
+        loop {
+            let Self { second: Some(second), manifest, tensor, .. } = self else { return Ok(seen) };
+            match second.look(manifest, tensor, letterboxes, &mut seen) {
+                Ok(()) => {
+                    telemetry::stage("second_look", clock::mono().since(start));
+                    return Ok(seen);
+                }
+                Err(e) if self.report.provider == Provider::Cpu => return Err(e),
+                Err(e) => self.fall_back(&e.to_string())?,
             }
         }
     }
@@ -297,8 +339,11 @@ impl OnnxEngine {
         let failed = self.report.provider;
         tracing::error!(model = self.manifest.name, provider = %failed, reason, "provider failed, falling back to the CPU");
         self.report.refused.push((failed, format!("failed while running: {reason}")));
-        self.session = open_session(&self.runtime, &self.manifest, &self.options, &self.weights, Provider::Cpu)
+        let net = Net::of(&self.manifest);
+        self.session = open_session(&self.runtime, &net, &self.options, &self.weights, Provider::Cpu)
             .map_err(|reason| InferError::Run { model: self.manifest.name.clone(), reason })?;
+        let weights = self.second_weights.as_deref();
+        self.second = Second::open(&self.runtime, &self.manifest, &self.options, weights, Provider::Cpu)?;
         self.report.provider = Provider::Cpu;
         self.report.calibration.clear();
         self.report.best_batch = 1;
@@ -328,9 +373,26 @@ impl Engine for OnnxEngine {
     }
 }
 
+/// What a session has to know of its network.
+struct Net<'a> {
+    /// For the log.
+    name: &'a str,
+    /// Name of the one input.
+    input: &'a str,
+    width: usize,
+    height: usize,
+}
+
+impl<'a> Net<'a> {
+    fn of(manifest: &'a Manifest) -> Self {
+        let (width, height) = (manifest.tensor.width, manifest.tensor.height);
+        Self { name: &manifest.name, input: &manifest.input, width, height }
+    }
+}
+
 fn open_session(
     runtime: &Runtime,
-    manifest: &Manifest,
+    net: &Net<'_>,
     options: &EngineOptions,
     weights: &[u8],
     provider: Provider,
@@ -354,9 +416,9 @@ fn open_session(
             .with_intra_op_spinning(false)?
             .with_inter_op_spinning(false)?
             .with_memory_pattern(true)?
-            .with_log_id(&manifest.name)?;
+            .with_log_id(net.name)?;
         match provider {
-            Provider::TensorRt => tensorrt(manifest, options).register(&mut builder)?,
+            Provider::TensorRt => tensorrt(net, options).register(&mut builder)?,
             Provider::Cuda => ep::CUDA::default().register(&mut builder)?,
             Provider::OpenVino => ep::OpenVINO::default().register(&mut builder)?,
             Provider::Cpu => {}
@@ -367,10 +429,8 @@ fn open_session(
 }
 
 /// TensorRT builds one engine for all batch sizes; it takes minutes, so it is kept.
-fn tensorrt(manifest: &Manifest, options: &EngineOptions) -> ep::TensorRT {
-    let shape = |pictures: usize| {
-        format!("{}:{pictures}x3x{}x{}", manifest.input, manifest.tensor.height, manifest.tensor.width)
-    };
+fn tensorrt(net: &Net<'_>, options: &EngineOptions) -> ep::TensorRT {
+    let shape = |pictures: usize| format!("{}:{pictures}x3x{}x{}", net.input, net.height, net.width);
     let provider = ep::TensorRT::default()
         .with_profile_min_shapes(shape(1))
         .with_profile_opt_shapes(shape(options.max_batch.clamp(1, 8)))

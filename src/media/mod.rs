@@ -11,9 +11,12 @@ mod order;
 mod rgb;
 mod surplus;
 
-use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
+use image::{ExtendedColorType, ImageFormat, codecs::jpeg::JpegEncoder};
 
-use crate::{base::NormRect, frame::Pixels};
+use crate::{
+    base::{NormRect, Size},
+    frame::Pixels,
+};
 
 pub use clip::{Clip, ClipError, clip};
 pub use folder::{alarm_clip, alarm_media, alarm_picture, keep, sweep};
@@ -53,6 +56,8 @@ pub enum SnapshotError {
     Size { width: u32, height: u32 },
     #[error("cannot encode the picture: {0}")]
     Encode(#[from] image::ImageError),
+    #[error("the kept picture is damaged: {0}")]
+    Damaged(image::ImageError),
 }
 
 /// A JPEG of the picture in its native size, with the boxes drawn.
@@ -64,7 +69,23 @@ pub fn snapshot(pixels: &Pixels, marks: &[BoxMark]) -> Result<Vec<u8>, SnapshotE
     if !(1..=65_535).contains(&width) || !(1..=65_535).contains(&height) {
         return Err(SnapshotError::Size { width, height });
     }
-    let mut canvas = draw::Canvas::new(to_rgb(pixels), pixels.size);
+    encoded(to_rgb(pixels), pixels.size, marks)
+}
+
+/// A kept JPEG with boxes drawn on it.
+///
+/// # Errors
+/// The bytes are no JPEG.
+pub fn marked(jpeg: &[u8], marks: &[BoxMark]) -> Result<Vec<u8>, SnapshotError> {
+    let picture =
+        image::load_from_memory_with_format(jpeg, ImageFormat::Jpeg).map_err(SnapshotError::Damaged)?.into_rgb8();
+    let size = Size { width: picture.width(), height: picture.height() };
+    encoded(picture.into_raw(), size, marks)
+}
+
+fn encoded(rgb: Vec<u8>, size: Size, marks: &[BoxMark]) -> Result<Vec<u8>, SnapshotError> {
+    let (width, height) = (size.width, size.height);
+    let mut canvas = draw::Canvas::new(rgb, size);
     for mark in marks {
         canvas.mark(mark);
     }
@@ -78,10 +99,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{
-        base::Size,
-        frame::{Colorimetry, OwnedPlanes, PixelFormat},
-    };
+    use crate::frame::{Colorimetry, OwnedPlanes, PixelFormat};
 
     /// A picture of one colour, given as Y, U, V.
     fn plain(size: Size, format: PixelFormat, yuv: [u8; 3]) -> Pixels {

@@ -11,7 +11,9 @@ use yunti::{
     },
 };
 
-use crate::tiny_onnx::{CLASSES, cell, one_node_network, tiny_model, tiny_network, write_model, wrong_shape_model};
+use crate::tiny_onnx::{
+    CLASSES, cell, one_node_network, second_look, tiny_model, tiny_network, write_model, wrong_shape_model,
+};
 
 const MAGENTA: [u8; 3] = [255, 0, 255];
 const GREEN: [u8; 3] = [0, 255, 0];
@@ -158,6 +160,79 @@ fn a_model_that_cannot_run_says_why_and_what_to_do() {
         },
         &["tiny.onnx", "does not exist", "line 6"],
     );
+}
+
+#[test]
+fn a_second_look_drops_what_it_does_not_believe_and_raises_what_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny_model(folder.path());
+    // Wholly magenta at (2, 1), four fifths of the cell at (4, 1): 0.29 by the detector alone. A wheelchair beside.
+    let squares = [([160, 80, 80, 80], MAGENTA), ([320, 80, 64, 80], MAGENTA), ([480, 80, 80, 80], GREEN)];
+    let labels = |items: &[Detection]| items.iter().map(|d| d.label.as_str().to_owned()).collect::<Vec<_>>();
+    let alone = open(folder.path()).unwrap().infer(&Batch::single(picture(1, (640, 360), &squares))).unwrap();
+    assert_eq!(alone[0].items.len(), 2, "{:?}", alone[0].items);
+
+    second_look(folder.path(), 5);
+    let mut engine = open(folder.path()).unwrap();
+    let batch = Batch::new(vec![
+        picture(1, (640, 360), &squares),
+        picture(2, (640, 360), &[([160, 80, 80, 80], MAGENTA)]),
+        picture(3, (320, 240), &[([40, 40, 34, 40], MAGENTA)]),
+        picture(4, (320, 240), &[]),
+    ])
+    .unwrap();
+    let seen = engine.infer(&batch).unwrap();
+    assert_eq!(labels(&seen[0].items), ["wheelchair", "ebike"]);
+    let raised = &seen[0].items[1];
+    assert!((raised.score - 0.294_f32.sqrt()).abs() < 0.02, "{raised:?}");
+    assert!((raised.rect.x0 - 0.5).abs() < 0.01, "{raised:?}");
+    assert_eq!(labels(&seen[1].items), [""; 0]);
+    assert_eq!(labels(&seen[2].items), ["ebike"], "in each picture's own part of the batch");
+    assert_eq!(labels(&seen[3].items), [""; 0]);
+}
+
+#[test]
+fn a_crowd_of_candidates_is_looked_at_in_parts_and_only_the_best_are() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny_model(folder.path());
+    second_look(folder.path(), 4);
+    let path = folder.path().join("model.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let squares: Vec<([u32; 4], [u8; 3])> = (0..24).map(|n| ([80 * (n % 8), 80 * (n / 8), 66, 80], MAGENTA)).collect();
+    let check = |most: usize, expected: usize| {
+        fs::write(&path, text.replace("floor", &format!("most = {most}\nfloor"))).unwrap();
+        let seen = open(folder.path()).unwrap().infer(&Batch::single(picture(1, (640, 360), &squares))).unwrap();
+        assert_eq!(seen[0].items.len(), expected, "at most {most}");
+    };
+    check(6, 6);
+    check(20, 20);
+    check(64, 24);
+}
+
+#[test]
+fn a_second_look_that_cannot_run_says_why_and_what_to_do() {
+    let check = |given: usize, from: &str, to: &str, expected: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        tiny_model(folder.path());
+        second_look(folder.path(), given);
+        let path = folder.path().join("model.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from));
+        fs::write(path, text.replace(from, to)).unwrap();
+        let Err(error) = open(folder.path()) else { panic!("opened, but should fail with {expected:?}") };
+        let message = error.to_string();
+        for part in expected.iter().chain(&["model.toml"]) {
+            assert!(message.contains(part), "`{part}` is not in: {message}");
+        }
+    };
+    check(3, "size", "size", &["[1,3]", "[N,4 or more]", "ebike"]);
+    check(4, "size = 16", "size = 24", &["second look", "[N,3,16,16]", "[N,3,24,24]"]);
+    check(4, "\"crops\"", "\"pictures\"", &["`crops`", "`pictures`"]);
+    check(4, "\"second.onnx\"", "\"third.onnx\"", &["third.onnx", "does not exist", "line 26"]);
+    check(4, "\"second.onnx\"", "\"tiny.onnx\"", &["SHA-256"]);
+    check(4, "candidate = \"ebike\"", "candidate = \"moped\"", &["second.candidate", "output.classes", "line 31"]);
+    check(4, "floor = 0.2", "floor = 0.5", &["second.floor", "thresholds.score"]);
+    check(4, "weight = 0.5", "weight = 1.0", &["second.weight"]);
 }
 
 #[test]

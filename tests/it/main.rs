@@ -5,6 +5,7 @@
     reason = "tests wait and measure in real time, and take their filter from the environment"
 )]
 
+mod adapt;
 mod api;
 mod audit;
 mod backup;

@@ -143,6 +143,53 @@ pub(crate) fn tiny_network(classes: usize) -> Vec<u8> {
     model(&graph)
 }
 
+/// Side of [`second_network`]'s input.
+pub(crate) const CROP: u32 = 16;
+
+/// Adds a second look to a [`tiny_model`]: crops of a candidate's box, `[N,3,16,16]` to `given` probabilities. It calls
+/// an e-bike what is not wholly magenta (an eighth of grey is enough), and nothing else anything.
+pub(crate) fn second_look(folder: &Path, given: usize) {
+    let network = second_network(given);
+    fs::write(folder.join("second.onnx"), &network).expect("the network can be written");
+    let path = folder.join("model.toml");
+    let manifest = fs::read_to_string(&path).expect("the manifest is there");
+    let second = format!(
+        r#"[second]
+path = "second.onnx"
+sha256 = "{}"
+input = "crops"
+size = {CROP}
+margin = 1.0
+candidate = "ebike"
+floor = 0.2
+weight = 0.5
+"#,
+        sha256_hex(&network)
+    );
+    fs::write(path, manifest + &second).expect("the manifest can be written");
+}
+
+/// Mean of the crop → 1 × 1 convolution → clip to 0..=1 → rows. Magenta has no green, grey has.
+fn second_network(classes: usize) -> Vec<u8> {
+    let mut graph = Vec::new();
+    let mut weights = vec![0.0; classes * 3];
+    weights[1] = 1.0 / 16.0;
+    let side = u64::from(CROP);
+    let window = ints("kernel_shape", &[side, side]);
+    field(&mut graph, 1, &node("AveragePool", &["crops"], "mean", &[window]));
+    field(&mut graph, 1, &node("Conv", &["mean", "weights"], "map", &[]));
+    field(&mut graph, 1, &node("Clip", &["map", "zero", "one"], "clipped", &[]));
+    field(&mut graph, 1, &node("Reshape", &["clipped", "shape"], "labels", &[]));
+    field(&mut graph, 2, b"second");
+    field(&mut graph, 5, &floats("weights", &[classes as u64, 3, 1, 1], &weights));
+    field(&mut graph, 5, &floats("zero", &[], &[0.0]));
+    field(&mut graph, 5, &floats("one", &[], &[1.0]));
+    field(&mut graph, 5, &int64s("shape", &[0, classes as i64]));
+    field(&mut graph, 11, &value("crops", &[3, side, side]));
+    field(&mut graph, 12, &value("labels", &[classes as u64]));
+    model(&graph)
+}
+
 /// `ModelProto`: IR version 8, operator set 13.
 fn model(graph: &[u8]) -> Vec<u8> {
     let mut opset = Vec::new();

@@ -10,6 +10,7 @@ import numpy as np
 
 from boxes import CLASSES
 from decode import decode, letterbox
+from packs import renders
 
 from .augment import Shot
 
@@ -19,25 +20,19 @@ LONGEST = 416
 
 
 class Renders:
-    """All complete renders below some folders; ``refresh`` picks up new ones."""
+    """All complete renders in some folders, loose or packed; ``refresh`` picks up new ones."""
 
     def __init__(self, folders: list[Path], limit: int | None = None) -> None:
-        self._folders, self._limit, self._seen = folders, limit, set()
+        self._folders, self._limit, self._seen = folders, limit, set[str]()
         self.shots: list[Shot] = []
         self.refresh()
 
     def refresh(self) -> int:
         for folder in self._folders:
-            for note in sorted(folder.glob("*.json")):
-                if note in self._seen or (self._limit and len(self.shots) >= self._limit):
-                    continue
-                self._seen.add(note)
-                base = str(note)[: -len(".json")]
-                picture, mask = cv2.imread(base + ".png"), cv2.imread(base + ".mask.png", cv2.IMREAD_GRAYSCALE)
-                if picture is None or mask is None:
-                    continue
-                labels = tuple(t["label"] for t in json.loads(note.read_text())["things"])
-                self.shots.append(Shot(picture, mask, labels))
+            for r in renders(folder, self._seen):
+                if self._limit and len(self.shots) >= self._limit:
+                    break
+                self.shots.append(Shot(r.picture, r.mask, tuple(t["label"] for t in r.note["things"])))
         return len(self.shots)
 
     def __call__(self) -> list[Shot]:

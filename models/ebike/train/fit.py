@@ -67,7 +67,7 @@ def main() -> None:
     p.add_argument("--panoramas", type=Path, nargs="*", default=[], help="folders of .hdr panoramas")
     p.add_argument("--coco", type=Path, nargs="*", default=[], help="COCO exports of own footage, to adapt to a site")
     p.add_argument("--out", type=Path, required=True)
-    p.add_argument("--start", type=Path, help="ema.pt of another run to start from")
+    p.add_argument("--start", type=Path, help="ema.pt of another run, or an exported .onnx, to start from")
     p.add_argument("--steps", type=int, default=2000)
     p.add_argument("--batch", type=int, default=16)
     p.add_argument("--rate", type=float, default=1e-3)
@@ -95,10 +95,12 @@ def main() -> None:
     last = a.out / "last.pt"
     state = torch.load(last, map_location="cpu") if last.exists() else None
     mixer = Mixer(renders, real, a.seed + (state["step"] if state else 0), a.real_share)
-    if state or a.start:
+    if state or (a.start and a.start.suffix != ".onnx"):
         net.add_norms()
         net.load_state_dict(state["net"] if state else torch.load(a.start, map_location="cpu")["net"])
     else:
+        if a.start:
+            net.take(a.start)
         net.restore_norms([batch(mixer, 12, 416, 256)[0] for _ in range(8)])
     ema = copy.deepcopy(net)
     net.to(device, memory_format=torch.channels_last).train()

@@ -1,7 +1,7 @@
 """The second look's net: EfficientNet-Lite0 (ImageNet weights, Apache-2.0) with a head of its own.
 
-It sees one candidate's crop, larger and better centred than the detector did, and says what it is. The trunk keeps
-its weights: it has seen real motor scooters and bicycles, which no render replaces; only the head is learnt.
+It sees one candidate's crop, larger and better centred than the detector did, and says what it is. Its weights start from
+ImageNet's, which have seen real motor scooters and bicycles, and all of them are trained on (see ``train.second``).
 """
 
 from __future__ import annotations
@@ -80,8 +80,11 @@ class Look(nn.Module):
         self.trunk, self.head = Trunk(), nn.Linear(WIDE, len(LABELS))
         self.eval()
 
+    def logits(self, crops: Tensor) -> Tensor:
+        return self.head(self.trunk(crops))
+
     def forward(self, crops: Tensor) -> Tensor:
-        return self.head(self.trunk(crops)).softmax(-1)
+        return self.logits(crops).softmax(-1)
 
 
 def published(path: Path) -> tuple[Look, Tensor, Tensor]:

@@ -106,6 +106,11 @@ class Net(nn.Module):
         levels = [torch.cat([t[self.heads[k, level]] for k in "roc"], 1).flatten(2) for level in range(3)]
         return torch.cat(levels, 2).transpose(1, 2)
 
+    def take(self, exported: Path) -> None:
+        """The folded weights of a file that ``train.export`` wrote, in place of the base net's."""
+        weights = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in onnx.load(str(exported)).graph.initializer}
+        self.convs.load_state_dict({k: weights[f"net.convs.{k}"] for k in self.convs.state_dict()})
+
     def add_norms(self) -> None:
         """Norms behind every hidden convolution, to be filled by ``restore_norms`` or a checkpoint."""
         last = {s.conv for s in self.steps if s.writes in self.heads.values()}

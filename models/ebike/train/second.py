@@ -1,14 +1,15 @@
 """Trains the second look: python -m train.second --start lite0.pth --detector ebike.onnx --renders work/renders --out work/look
 
 Crops come from augmented renders: the true boxes shaken, what the detector takes for a vehicle there (right or
-wrong), and places where nothing is. The trunk only computes features, once for each crop; they are kept in the
-run's folder, a file for every ``--chunk`` crops, and the head is fitted to all of them in seconds. Starting the
-same command again adds crops until there are ``--crops``.
+wrong), and places where nothing is. The head learns alone at first; then every layer is trained, slowly and held
+near the published weights, which have seen real scooters and bicycles. Norms keep their published statistics: those
+of renders are not those of cameras. Resumable: ``last.pt`` is everything, ``ema.pt`` the averaged weights.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import random
 import time
@@ -25,11 +26,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from boxes import CLASSES
-from decode import decode, letterbox, look_at, overlap
+from decode import decode, inside_picture, letterbox, look_at, overlap
 
 from .augment import Mixer
-from .data import Renders, real_frames
-from .look import LABELS, SIZE, published
+from .data import Renders, coco_shots, real_frames
+from .fit import rate, save
+from .look import LABELS, SIZE, Look, published
 
 PERSON, NOTHING = CLASSES.index("person"), len(CLASSES)
 CANVASES = ((416, 256), (416, 256), (416, 416), (320, 416))
@@ -88,6 +90,9 @@ class Crops:
         centre = centre + np.array([r.uniform(-amount, amount), r.uniform(-amount, amount)]) * side
         return np.concatenate([centre - half, centre + half])
 
+    def shuffle(self, waiting: list) -> None:
+        self._r.shuffle(waiting)
+
     def draw(self) -> list[tuple[np.ndarray, int]]:
         r = self._r
         width, height = r.choice(CANVASES)
@@ -101,7 +106,7 @@ class Crops:
             x, scale = letterbox(picture, 416, 416)
             found = decode(self._net.run(None, {"images": x[None]})[0][0], 416, 416, scale, 0.06)
             for f in [f for f in found if f.label < PERSON][:5]:
-                box = np.array(f.box)
+                box = np.array(inside_picture(f.box, picture.shape[:2]))
                 boxes.append((self._shaken(box, 0.05), label_of(box, truth, wide)))
         if r.random() < 0.5:
             people = truth[truth[:, 4] == PERSON]
@@ -148,41 +153,35 @@ def smaller(path: Path) -> None:
     onnx.save(model, str(path))
 
 
-def fit(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, pull: float, balance: float = 0.5) -> tuple[Tensor, Tensor]:
-    """Head weights by maximum likelihood, pulled towards where they start from by ``pull`` (in deviations of the features).
+def learning(look: Look, rate: float, trunk_rate: float) -> torch.optim.AdamW:
+    """Head and trunk at rates of their own; weight decay would pull towards zero, not towards the published weights."""
+    return torch.optim.AdamW(
+        [{"params": list(look.trunk.parameters()), "peak": trunk_rate}, {"params": list(look.head.parameters()), "peak": rate}],
+        lr=rate, weight_decay=0.0,
+    )  # fmt: skip
 
-    ``balance`` 0 leaves the classes as frequent as they are, 1 makes them equally important.
-    """
-    mean, spread = x.mean(0), x.std(0) + 1e-2
-    z = (x - mean) / spread
-    start = weight * spread
-    w = start.clone().requires_grad_()
-    b = (bias + weight @ mean).clone().requires_grad_()
-    counts = torch.bincount(y, minlength=len(bias)).clamp(1).float()
-    share = (counts.sum() / counts / len(counts)) ** balance
-    optimiser = torch.optim.LBFGS([w, b], max_iter=150, history_size=15, line_search_fn="strong_wolfe")
 
-    def cost() -> Tensor:
-        optimiser.zero_grad()
-        c = F.cross_entropy(z @ w.T + b, y, weight=share, label_smoothing=0.03) + pull * ((w - start) ** 2).sum()
-        c.backward()
-        return c
-
-    optimiser.step(cost)
+def pulled(look: Look, published_at: dict[str, Tensor], amount: float) -> None:
+    """Moves the trunk's weights a little back to where they were published."""
     with torch.no_grad():
-        return w / spread, b - (w / spread) @ mean
+        for name, p in look.trunk.named_parameters():
+            p.lerp_(published_at[name], amount)
 
 
-def gather(crops: Crops, net: onnxruntime.InferenceSession, count: int) -> tuple[np.ndarray, np.ndarray]:
-    got: list[tuple[np.ndarray, int]] = []
-    while len(got) < count:
-        got += crops.draw()
-    got = got[:count]
-    parts = []
-    for k in range(0, count, 32):
-        x = np.stack([c for c, _ in got[k : k + 32]]).transpose(0, 3, 1, 2)
-        parts.append(net.run(None, {"crops": np.ascontiguousarray(x, np.float32)})[0])
-    return np.concatenate(parts), np.array([label for _, label in got])
+def batch(crops: Crops, waiting: list[tuple[np.ndarray, int]], size: int) -> tuple[Tensor, Tensor]:
+    """Crops [size, 3, 128, 128] and labels [size], drawn over several pictures so that one picture's do not come together."""
+    while len(waiting) < 4 * size:
+        waiting += crops.draw()
+    crops.shuffle(waiting)
+    took, waiting[:size] = waiting[:size], []
+    x = np.stack([c for c, _ in took]).transpose(0, 3, 1, 2)
+    return torch.from_numpy(np.ascontiguousarray(x, np.float32)), torch.tensor([label for _, label in took])
+
+
+def export(look: Look, out: Path) -> None:
+    write(look.eval(), out, "labels")
+    smaller(out)
+    print(f"{out.name}: {out.stat().st_size / 1e6:.2f} MB", flush=True)
 
 
 def main() -> None:
@@ -192,56 +191,87 @@ def main() -> None:
     p.add_argument("--renders", type=Path, nargs="+", required=True)
     p.add_argument("--clips", type=Path)
     p.add_argument("--panoramas", type=Path, nargs="*", default=[])
+    p.add_argument("--coco", type=Path, nargs="*", default=[], help="COCO exports of own footage, to adapt to a site")
     p.add_argument("--base", type=Path, help="base net, to label people on real frames")
+    p.add_argument("--from-look", type=Path, help="ema.pt of another run to go on from")
     p.add_argument("--out", type=Path, required=True)
-    p.add_argument("--crops", type=int, default=12000)
-    p.add_argument("--chunk", type=int, default=512)
-    p.add_argument("--pull", type=float, default=1e-2)
+    p.add_argument("--steps", type=int, default=2000)
+    p.add_argument("--batch", type=int, default=32)
+    p.add_argument("--rate", type=float, default=2e-3)
+    p.add_argument("--trunk-rate", type=float, default=2e-4)
+    p.add_argument("--head-steps", type=int, default=150, help="steps in which only the head learns")
+    p.add_argument("--pull", type=float, default=1e-4, help="share of the way back to the published weights, each step")
+    p.add_argument("--decay", type=float, default=0.998)
     p.add_argument("--real-share", type=float, default=0.2)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--minutes", type=float, default=1e9, help="stop (resumably) after so long")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(a.threads)
+    torch.manual_seed(a.seed)
     cv2.setNumThreads(1)
     look, weight, bias = published(a.start)
-    trunk = a.out / "trunk.onnx"
-    if not trunk.exists():
-        write(look.trunk.eval(), trunk, "features")
-    chunks = sorted(a.out.glob("????????.npz"))
-    if len(chunks) * a.chunk < a.crops:
-        renders = Renders(a.renders)
-        real = real_frames(a.clips, a.panoramas, a.base) if a.base else []
-        print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}", flush=True)
-        net = session(trunk)
-        while len(chunks) * a.chunk < a.crops:
-            began, seed = time.process_time(), a.seed * 100_000 + len(chunks)
-            renders.refresh()
-            x, y = gather(Crops(Mixer(renders, real, seed, a.real_share), a.detector, seed), net, a.chunk)
-            path = a.out / f"{seed:08d}.npz"
-            np.savez(path.with_suffix(".tmp.npz"), x=x.astype(np.float16), y=y)
-            path.with_suffix(".tmp.npz").replace(path)
-            chunks = sorted(a.out.glob("????????.npz"))
-            print(
-                f"{len(chunks) * a.chunk} crops, {time.process_time() - began:.1f} s, {np.bincount(y, minlength=len(LABELS)).tolist()}",
-                flush=True,
-            )
-    data = [np.load(c) for c in chunks]
-    x = torch.from_numpy(np.concatenate([d["x"] for d in data]).astype(np.float32))
-    y = torch.from_numpy(np.concatenate([d["y"] for d in data]))
-    held = torch.arange(len(y)) >= len(y) * 9 // 10  # the newest tenth shows how well the rest carries over
-    w, b = fit(x[~held], y[~held], weight, bias, a.pull)
-    guess = (x[held] @ w.T + b).argmax(1)
-    for k, name in enumerate(LABELS):
-        of = y[held] == k
-        print(f"{name:13} {int(of.sum()):5d} crops, {float((guess[of] == k).float().mean()) if of.any() else 0:.2f} right")
-    w, b = fit(x, y, weight, bias, a.pull)
+    start = {k: v.clone() for k, v in look.trunk.named_parameters()}
     with torch.no_grad():
-        look.head.weight.copy_(w)
-        look.head.bias.copy_(b)
-    write(look.eval(), a.out / "second.onnx", "labels")
-    smaller(a.out / "second.onnx")
-    print(f"second.onnx: {(a.out / 'second.onnx').stat().st_size / 1e6:.2f} MB, {len(y)} crops", flush=True)
+        look.head.weight.copy_(weight)
+        look.head.bias.copy_(bias)
+    last = a.out / "last.pt"
+    state = torch.load(last, map_location="cpu") if last.exists() else None
+    if a.from_look and not state:
+        look.load_state_dict(torch.load(a.from_look, map_location="cpu")["look"])
+    optimiser, step = learning(look, a.rate, a.trunk_rate), 0
+    if state:
+        look.load_state_dict(state["look"])
+        optimiser.load_state_dict(state["optimiser"])
+        step = state["step"]
+    ema = copy.deepcopy(look)
+    if state:
+        ema.load_state_dict(state["ema"])
+    renders = Renders(a.renders)
+    real = real_frames(a.clips, a.panoramas, a.base) if a.base else []
+    for folder in a.coco:
+        real += coco_shots(folder)
+    print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}", flush=True)
+    crops = Crops(Mixer(renders, real, a.seed * 100_000 + step, a.real_share), a.detector, a.seed * 100_000 + step)
+    waiting: list[tuple[np.ndarray, int]] = []
+    counts = np.ones(len(LABELS))
+    cost_sum, right, seen, began, since = 0.0, np.zeros(len(LABELS)), np.zeros(len(LABELS)), time.monotonic(), step
+    while step < a.steps and time.monotonic() - began < a.minutes * 60:
+        for g in optimiser.param_groups:
+            g["lr"] = rate(step, a.steps, g["peak"])
+        optimiser.param_groups[0]["lr"] *= step >= a.head_steps
+        x, y = batch(crops, waiting, a.batch)
+        counts += np.bincount(y.numpy(), minlength=len(LABELS))
+        share = torch.tensor((counts.sum() / counts / len(LABELS)) ** 0.5, dtype=torch.float32)
+        logits = look.logits(x)
+        cost = F.cross_entropy(logits, y, weight=share, label_smoothing=0.05)
+        optimiser.zero_grad()
+        cost.backward()
+        torch.nn.utils.clip_grad_norm_(look.parameters(), 5.0)
+        optimiser.step()
+        pulled(look, start, a.pull)
+        d = min(a.decay, (step + 1) / (step + 11))
+        with torch.no_grad():
+            for p_ema, p_now in zip(ema.parameters(), look.parameters(), strict=True):
+                p_ema.lerp_(p_now, 1 - d)
+        step += 1
+        cost_sum += float(cost.detach())
+        hit = logits.detach().argmax(1) == y
+        right += np.bincount(y[hit].numpy(), minlength=len(LABELS))
+        seen += np.bincount(y.numpy(), minlength=len(LABELS))
+        if step % 25 == 0:
+            named = " ".join(f"{n} {r / max(s, 1):.2f}" for n, r, s in zip(LABELS, right, seen, strict=True))
+            print(f"{step} loss {cost_sum / 25:.3f} {(time.monotonic() - began) / (step - since):.2f} s/step, right: {named}", flush=True)
+            cost_sum = 0.0
+            right[:], seen[:] = 0, 0
+        if step % 100 == 0 or step == a.steps:
+            renders.refresh()
+            save(a.out / "ema.pt", {"look": ema.state_dict(), "step": step})
+            save(last, {"look": look.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
+    save(a.out / "ema.pt", {"look": ema.state_dict(), "step": step})
+    save(last, {"look": look.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
+    export(ema, a.out / "second.onnx")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,13 @@ use std::sync::{
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use yunti::{access::Role, base::CameraId};
+use yunti::{
+    access::Role,
+    alarm::AlarmSighting,
+    base::{CameraId, NormRect, TrackId},
+    detect::Label,
+    store::Write,
+};
 
 use super::support::{Server, answer, problem};
 
@@ -196,10 +202,29 @@ async fn a_snapshot_is_a_picture_or_says_why_not() {
     assert!(detail.contains("no picture (yet)"), "{detail}");
     let file = yunti::media::alarm_picture(&server.state.media_dir, id);
     std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
-    std::fs::write(&file, b"\xff\xd8picture").expect("written");
-    let response = server.request(Method::GET, &path).send().await.expect("an answer");
-    assert_eq!(response.headers()["content-type"], "image/jpeg");
-    assert_eq!(response.bytes().await.expect("bytes").as_ref(), b"\xff\xd8picture");
+    let grey = image::RgbImage::from_pixel(320, 180, image::Rgb([90; 3]));
+    grey.save_with_format(&file, image::ImageFormat::Jpeg).expect("written");
+    let kept = std::fs::read(&file).expect("read");
+    let mut alarm = server.store.alarm(id).await.expect("read").expect("there");
+    alarm.sighting = Some(AlarmSighting {
+        track: TrackId(1),
+        label: Label::new("ebike"),
+        score: 0.8,
+        rect: NormRect { x0: 0.25, y0: 0.25, x1: 0.75, y1: 0.75 },
+    });
+    server.store.write(vec![Write::Alarm(Box::new(alarm))]).await.expect("written");
+    let get = async |path: String| {
+        let response = server.request(Method::GET, &path).send().await.expect("an answer");
+        assert_eq!(response.headers()["content-type"], "image/jpeg");
+        response.bytes().await.expect("bytes")
+    };
+    assert_eq!(get(format!("{path}?plain=true")).await, kept, "as the camera saw it");
+    let drawn = image::load_from_memory(&get(path.clone()).await).expect("a picture").into_rgb8();
+    assert_eq!(drawn.dimensions(), (320, 180));
+    let red = drawn.pixels().filter(|p| p.0[0] > 180 && p.0[1] < 90).count();
+    assert!(red > 100, "the box is drawn: {red} red pixels");
+    std::fs::write(&file, b"\xff\xd8no picture").expect("written");
+    assert_eq!(server.call(Method::GET, &path, None).await.0, 500);
 }
 
 #[tokio::test]

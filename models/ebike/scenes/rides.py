@@ -1,0 +1,110 @@
+"""Renders rides of rivals that training never sees: python -m scenes.rides OUT --seed 900 --count 200
+
+A ride is five looks by one camera, a fifth of a second apart and more while the door is open: a rival comes in and
+stands, people shift their weight, and no e-bike is there. Each look is OUT/SEED_NUMBERv.png with mask and note as
+``scenes.dataset`` writes them. A rule that wants three of five looks must not trigger on any of these rides.
+Shapes are the ready models that training never loads and procedural ones of seeds it never uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+
+from boxes import boxes_of
+
+from . import assets
+from .cars import leaves
+from .compose import Composition, Placed, compose
+from .dataset import hash_of
+from .dice import Dice
+from .sensor import develop, exposure
+from .stage import Stage
+
+# How far before its place (metres) the rival is at each look, and how far the door is open.
+WAY = ((1.1, 1.0), (0.45, 1.0), (0.0, 0.9), (0.0, 0.4), (0.0, 0.0))
+COMING = ("rider", "pusher", "on", "pillion")  # those who come in with it
+RIVALS = ("bicycle", "kick_scooter", "wheelchair", "pram", "trolley")
+
+
+def ride(seed: str, library: list[assets.Ready]) -> Composition:
+    """A car with at least one rival in it, seen from its ceiling by one camera."""
+    d = Dice(seed)
+    for attempt in range(20):
+        c = compose(f"{seed}/{attempt}", library if d.chance(0.5) else [], False, "rival", 1, d.pick(RIVALS), "car")
+        if any(t.label in RIVALS for t in c.things):
+            w, h = (320, 180) if c.cameras[0].width > c.cameras[0].height * 1.4 else (320, 240)
+            return replace(c, cameras=[replace(c.cameras[0], width=w, height=h)])
+    raise ValueError(f"ride {seed}: no rival found a place")
+
+
+def moved(t: Placed, before: float, d: Dice) -> tuple[float, float, float]:
+    """Where a thing is at one look: on its way in, or where it belongs but for a few centimetres."""
+    sway = 0.03 if t.label == "person" else 0.008
+    return t.x + d.u(-sway, sway), t.y - before + d.u(-sway, sway), t.yaw + d.u(-sway, sway) * 2
+
+
+def render_ride(stage: Stage, out: Path, name: str, seed: str, library: list[assets.Ready], samples: int) -> None:
+    c = ride(seed, library)
+    gain = None
+    for look, (before, opening) in enumerate(WAY):
+        d = Dice(f"{seed}/look{look}")
+        stage.clear()
+        stage.add(c.room.mesh)
+        for leaf in leaves(c.room, opening):
+            stage.add(leaf)
+        dice = Dice(f"{seed}/paint")  # the same colours at each look
+        for i, t in enumerate(c.things):
+            o = stage.add_data(assets.recoloured(t.ready, dice.fork(), stage), i + 1) if t.ready is not None else stage.add(t.mesh, i + 1)
+            coming = t.label in RIVALS or t.kind in COMING
+            x, y, yaw = moved(t, before if coming else 0.0, d)
+            stage.place(o, x, y, yaw, t.lean)
+        stage.sky(c.room.sky)
+        stage.camera(c.cameras[0])
+        light, mask = stage.render(hash_of(f"{seed}{look}"), samples), stage.mask()
+        gain = exposure(light, c.level) if gain is None else gain
+        note = {
+            "story": "ride",
+            "ride": name,
+            "look": look,
+            "view": "ceiling",
+            "things": [{"label": t.label, "kind": t.kind} for t in c.things],
+            "objects": [{"label": lb, "box": box, "index": i} for lb, box, i in boxes_of(mask, [t.label for t in c.things])],
+        }
+        shot = f"{name}{'abcde'[look]}"
+        cv2.imwrite(str(out / f"{shot}.png"), develop(light, gain, c.gains, c.contrast))
+        cv2.imwrite(str(out / f"{shot}.mask.png"), mask)
+        (out / f"{shot}.json").write_text(json.dumps(note))
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("out", type=Path)
+    p.add_argument("--seed", type=int, default=900)
+    p.add_argument("--start", type=int, default=0)
+    p.add_argument("--count", type=int, default=200)
+    p.add_argument("--samples", type=int, default=3)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--assets", type=Path, default=os.environ.get("YUNTI_ASSETS"), help="folder with unclear/ models")
+    a = p.parse_args()
+    a.out.mkdir(parents=True, exist_ok=True)
+    stage = Stage(a.threads)
+    library = assets.load(Path(a.assets), assets.UNSEEN, stage) if a.assets else []
+    library = [r for r in library if r.source.label != "ebike"]
+    for n in range(a.start, a.start + a.count):
+        name = f"{a.seed:03d}_{n:06d}"
+        if (a.out / f"{name}e.json").exists():
+            continue
+        began = time.monotonic()
+        render_ride(stage, a.out, name, f"{a.seed}/{n}", library, a.samples)
+        print(f"{name} {time.monotonic() - began:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
