@@ -1,4 +1,4 @@
-"""Writes model.toml beside a model: python -m train.manifest --model ebike.onnx --score 0.35"""
+"""Writes model.toml beside a model: python -m train.manifest --model ebike.onnx --score 0.35 [--second second.onnx]"""
 
 from __future__ import annotations
 
@@ -40,16 +40,36 @@ score = {score}
 nms_iou = 0.5
 """
 
+SECOND = """
+[second]
+path = "{path}"
+sha256 = "{sha256}"
+input = "crops"
+size = 128
+margin = 1.2
+candidate = "ebike"
+floor = {floor}
+weight = {weight}
+most = 6
+"""
+
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--model", type=Path, default=Path("ebike.onnx"))
     p.add_argument("--score", type=float, default=0.35)
     p.add_argument("--out", type=Path, default=Path("model.toml"))
+    p.add_argument("--second", type=Path, help="the classifier of a second look, beside the model")
+    p.add_argument("--floor", type=float, default=0.34, help="least detector score of what is looked at again")
+    p.add_argument("--weight", type=float, default=0.2, help="the second opinion's share in the score")
     a = p.parse_args()
     classes = ", ".join(f'"{c}"' for c in CLASSES)
     digest = hashlib.sha256(a.model.read_bytes()).hexdigest()
-    a.out.write_text(TEXT.format(path=a.model.name, sha256=digest, classes=classes, score=a.score))
+    text = TEXT.format(path=a.model.name, sha256=digest, classes=classes, score=a.score)
+    if a.second:
+        seen_by = hashlib.sha256(a.second.read_bytes()).hexdigest()
+        text += SECOND.format(path=a.second.name, sha256=seen_by, floor=a.floor, weight=a.weight)
+    a.out.write_text(text)
     print(f"{a.out}: {a.model.name} {digest[:12]}, score {a.score}")
 
 

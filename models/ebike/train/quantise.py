@@ -10,35 +10,35 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from decode import letterbox
+from packs import renders
 
 
 class Pictures(CalibrationDataReader):
     """Renders, letterboxed as the server does."""
 
-    def __init__(self, files: list[Path]) -> None:
-        self._files = iter(files)
+    def __init__(self, pictures: list[np.ndarray]) -> None:
+        self._pictures = iter(pictures)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        path = next(self._files, None)
-        return None if path is None else {"images": letterbox(cv2.imread(str(path)), 416, 416)[0][None]}
+        picture = next(self._pictures, None)
+        return None if picture is None else {"images": letterbox(picture, 416, 416)[0][None]}
 
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--model", type=Path, default=Path("ebike.onnx"))
-    p.add_argument("--renders", type=Path, required=True)
+    p.add_argument("--renders", type=Path, nargs="+", required=True)
     p.add_argument("--out", type=Path, default=Path("ebike.int8.onnx"))
     p.add_argument("--count", type=int, default=120)
     a = p.parse_args()
-    files = [f for f in sorted(a.renders.glob("*.png")) if not f.name.endswith(".mask.png")]
-    files = files[:: max(1, len(files) // a.count)][: a.count]
+    pictures = [r.picture for folder in a.renders for r in renders(folder)]
+    pictures = pictures[:: max(1, len(pictures) // a.count)][: a.count]
     graph = onnx.load(str(a.model)).graph
     makers = {o: n for n in graph.node for o in n.output}
     keep: set[str] = set()
@@ -54,11 +54,11 @@ def main() -> None:
         ready = Path(folder) / "ready.onnx"
         quant_pre_process(str(a.model), str(ready), skip_symbolic_shape=True)
         quantize_static(
-            str(ready), str(a.out), Pictures(files), quant_format=QuantFormat.QDQ, per_channel=True,
+            str(ready), str(a.out), Pictures(pictures), quant_format=QuantFormat.QDQ, per_channel=True,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_exclude=sorted(keep),
             calibrate_method=CalibrationMethod.MinMax,
         )  # fmt: skip
-    print(f"{a.out.name}: {a.out.stat().st_size / 1e6:.2f} MB, {len(files)} pictures, {len(keep)} nodes left float")
+    print(f"{a.out.name}: {a.out.stat().st_size / 1e6:.2f} MB, {len(pictures)} pictures, {len(keep)} nodes left float")
 
 
 if __name__ == "__main__":
