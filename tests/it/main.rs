@@ -22,4 +22,5 @@ mod server;
 mod stall;
 mod tiny_onnx;
 mod tls;
+mod watchers;
 mod world;
