@@ -14,7 +14,7 @@ run: setup
 	cargo build --release $(CARGO_FLAGS)
 	./target/release/yunti demo --listen $(LISTEN)
 
-test: setup
+test: setup web-setup
 	cargo test $(CARGO_FLAGS)
 	$(MAKE) web-test
 

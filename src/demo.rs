@@ -75,8 +75,11 @@ pub async fn run(clips: PathBuf, mut config: Config) -> anyhow::Result<()> {
             (_, 0) => ids(&[DeviceKind::Lift, DeviceKind::Voice, DeviceKind::Light]),
             _ => Vec::new(),
         };
+        // The clip begins anew before a pause of the pipeline's length is over: each round is a stay of its own, or the
+        // next one would go on silently under an alarm that somebody has closed.
+        let overrides = if index == 0 { json!({ "cooldown_s": 0 }) } else { json!({}) };
         let body = json!({ "name": name, "uri": source.uri(), "pipeline": pipeline, "devices": answers,
-            "site": SITE.0, "building": building });
+            "site": SITE.0, "building": building, "overrides": overrides });
         api.post("cameras", body).await?;
         sources.push(source);
     }

@@ -71,12 +71,23 @@ pub fn default_ladder() -> Vec<LadderStep> {
 /// counts as a new one.
 #[must_use]
 pub fn due<'a>(alarm: &Alarm, ladder: &'a [LadderStep], now: Wall) -> Vec<&'a LadderStep> {
-    let is_due = |step: &&LadderStep| {
+    waiting(alarm, ladder).filter(|(at, _)| now >= *at).map(|(_, step)| step).collect()
+}
+
+/// When the next step of `ladder` falls due if the alarm stays as it is; `None`: never.
+#[must_use]
+pub fn next_due(alarm: &Alarm, ladder: &[LadderStep]) -> Option<Wall> {
+    waiting(alarm, ladder).map(|(at, _)| at).min()
+}
+
+/// The steps that are not taken yet and whose condition lasts, with the times at which they fall due.
+fn waiting<'a>(alarm: &Alarm, ladder: &'a [LadderStep]) -> impl Iterator<Item = (Wall, &'a LadderStep)> {
+    ladder.iter().filter_map(|step| {
         let after = i64::try_from(step.after.as_millis()).unwrap_or(i64::MAX);
-        began(alarm, step.when).is_some_and(|since| now.0 >= since.0.saturating_add(after))
-            && !alarm.escalations.iter().any(|taken| taken.step == **step)
-    };
-    ladder.iter().filter(is_due).collect()
+        let at = began(alarm, step.when)?.0.saturating_add(after);
+        let taken = alarm.escalations.iter().any(|taken| taken.step == *step);
+        (!taken).then_some((Wall(at), step))
+    })
 }
 
 /// Since when what `trigger` waits for has lasted; `None` when it does not.
@@ -127,6 +138,8 @@ mod tests {
         let due: Vec<Trigger> =
             due(alarm, &ladder, Wall(1_000_000 + after_s * 1000)).into_iter().map(|step| step.when).collect();
         assert_eq!(due, expected, "{:?} {:?} after {after_s} s", alarm.kind, alarm.state);
+        let next = next_due(alarm, &ladder).is_some_and(|at| at.0 <= 1_000_000 + after_s * 1000);
+        assert_eq!(next, !expected.is_empty(), "{:?} {:?} after {after_s} s", alarm.kind, alarm.state);
     }
 
     #[test]

@@ -252,11 +252,8 @@ fn names<T: Named>(field: &str, text: Option<&String>) -> Result<Vec<T>, Problem
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(Vec::new()) };
     let of = |name: &str| {
         T::of_wire(name.trim()).ok_or_else(|| {
-            let known: Vec<&str> = T::NAMES.iter().map(|(_, name)| *name).collect();
-            Problem::malformed(format!(
-                "{field} `{name:.40}` is not known: give {}, or several with commas",
-                known.join(", ")
-            ))
+            let known = T::all_names();
+            Problem::malformed(format!("{field} `{name:.40}` is not known: give {known}, or several with commas"))
         })
     };
     text.split(',').map(of).collect()

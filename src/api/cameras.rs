@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::{
     ApiState,
     caller::{Caller, ManageCameras, Watch},
-    extract::{self, Body, Id, IfMatch, given},
+    extract::{self, Body, Id, IfMatch, etag, given},
     problem::Problem,
     schedule::ScheduleWire,
     sites, time,
@@ -27,7 +27,7 @@ use crate::{
         control::{CameraStatus, ControlError},
         pipeline::PipelineError,
     },
-    store::{CameraRecord, Named, NewEvent, Overrides, StoreError, Write},
+    store::{CameraRecord, Named, NewEvent, Overrides, Write},
 };
 
 const DEVICES_MOST: usize = 32;
@@ -341,21 +341,14 @@ impl ApiState {
     }
 
     fn camera_answer(&self, status: StatusCode, camera: &CameraRecord) -> Response {
-        let etag = [(header::ETAG, format!("\"{}\"", camera.version))];
-        (status, etag, Json(self.camera_wire(camera))).into_response()
+        (status, etag(camera.version), Json(self.camera_wire(camera))).into_response()
     }
 }
 
 /// The event that tells watchers of a change in the registry.
 fn told(kind: &'static str, camera: &CameraRecord) -> Write {
-    Write::Event(NewEvent {
-        at: clock::wall(),
-        kind,
-        camera: Some(camera.id),
-        device: None,
-        alarm: None,
-        data: json!({ "name": camera.name }),
-    })
+    let event = NewEvent::new(clock::wall(), kind, json!({ "name": camera.name }));
+    Write::Event(NewEvent { camera: Some(camera.id), ..event })
 }
 
 /// What the audit log keeps of a registration: no credentials.
@@ -445,7 +438,7 @@ pub(super) async fn change(
     seen.check(before.version)?;
     let after = state.changed(&caller, before.clone(), change).await?;
     let also = vec![caller.audit("camera.change", &id, audited(&after)), told("camera.changed", &after)];
-    let kept = state.store.update_camera(after, also).await.map_err(|error| conflict(error, &seen))?;
+    let kept = state.store.update_camera(after, also).await.map_err(|error| seen.conflict(error))?;
     if let Err(error) = state.live.camera_changed(id).await {
         if matches!(error, ControlError::UnknownPipeline(_)) {
             let also = vec![caller.audit("camera.change.undone", &id, json!({ "cause": error.to_string() }))];
@@ -520,15 +513,5 @@ impl ApiState {
         camera.updated_at = clock::wall();
         self.check_over_pipeline(&camera)?;
         Ok(camera)
-    }
-}
-
-/// Someone was faster between our reading and our writing: 412 if the client named a version, else 409.
-pub(super) fn conflict(error: StoreError, IfMatch(seen): &IfMatch) -> Problem {
-    match error {
-        StoreError::Conflict { .. } if seen.is_none() => {
-            Problem::conflict("it was changed at the same moment: send the change again")
-        }
-        other => other.into(),
     }
 }

@@ -9,15 +9,20 @@ use std::{
 use axum::{
     body::Bytes,
     extract::{
-        State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, WebSocket, rejection::WebSocketUpgradeRejection},
+        State,
+        ws::{CloseFrame, Message, WebSocket},
     },
     http::HeaderMap,
     response::Response,
 };
 use futures_util::{Sink, Stream};
 
-use super::{ApiState, ServeDevice, caller::identify_device, problem::Problem};
+use super::{
+    ApiState, ServeDevice,
+    caller::identify_device,
+    problem::Problem,
+    socket::{self, Upgrade},
+};
 use crate::device::link::{Links, SocketMessage};
 
 /// The subprotocol that a device must offer.
@@ -101,13 +106,10 @@ impl Sink<SocketMessage> for DeviceSocket {
 pub(super) async fn connect(
     State(state): State<ApiState>,
     headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Upgrade,
 ) -> Result<Response, Problem> {
     let device = identify_device(&headers, &state).await?;
-    let upgrade = upgrade.map_err(|e| {
-        Problem::malformed(format!("this is a WebSocket, connect with ws:// or wss://: {}", e.body_text()))
-    })?;
-    let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MESSAGE_MOST).max_frame_size(MESSAGE_MOST);
+    let upgrade = socket::accept(upgrade, PROTOCOL, MESSAGE_MOST)?;
     if upgrade.selected_protocol().is_none() {
         return Err(Problem::malformed(format!("offer the subprotocol {PROTOCOL} (Sec-WebSocket-Protocol)")));
     }

@@ -13,8 +13,7 @@ use utoipa::ToSchema;
 use super::{
     ApiState,
     caller::{Caller, ManageDevices, Watch},
-    cameras::conflict,
-    extract::{self, Body, Id, IfMatch, given},
+    extract::{self, Body, Id, IfMatch, etag, given},
     problem::Problem,
     sites, time,
     tokens::random,
@@ -165,14 +164,8 @@ fn control(kind: DeviceKind, text: Option<&str>) -> Result<Control, Problem> {
 }
 
 fn told(kind: &'static str, device: &DeviceRecord) -> Write {
-    Write::Event(NewEvent {
-        at: clock::wall(),
-        kind,
-        camera: None,
-        device: Some(device.id),
-        alarm: None,
-        data: json!({ "name": device.name }),
-    })
+    let event = NewEvent::new(clock::wall(), kind, json!({ "name": device.name }));
+    Write::Event(NewEvent { device: Some(device.id), ..event })
 }
 
 fn audited(device: &DeviceRecord) -> Value {
@@ -186,8 +179,7 @@ fn audited(device: &DeviceRecord) -> Value {
 
 impl ApiState {
     fn device_answer(&self, device: &DeviceRecord) -> Response {
-        let etag = [(header::ETAG, format!("\"{}\"", device.version))];
-        (etag, Json(DeviceWire::new(device, self.live.device(device.id)))).into_response()
+        (etag(device.version), Json(DeviceWire::new(device, self.live.device(device.id)))).into_response()
     }
 }
 
@@ -199,8 +191,8 @@ pub(super) async fn create(
     Body(new): Body<NewDeviceWire>,
 ) -> Result<Response, Problem> {
     let at = clock::wall();
-    let kind =
-        DeviceKind::of_wire(&new.kind).ok_or_else(|| Problem::invalid("kind", "one of lift, voice, light, gate"))?;
+    let kind = DeviceKind::of_wire(&new.kind)
+        .ok_or_else(|| Problem::invalid("kind", format!("one of {}", DeviceKind::all_names())))?;
     let site = new.site.as_deref().map(sites::slug).transpose()?;
     caller.may_put(site.as_ref())?;
     let key = DeviceKey::new(DeviceId::fresh(), &random()?);
@@ -219,15 +211,12 @@ pub(super) async fn create(
     let also = vec![caller.audit("device.create", &device.id, audited(&device)), told("device.added", &device)];
     state.store.insert_device(device.clone(), also).await?;
     state.live.device_changed(device.id).await?;
-    let headers = [
-        (header::LOCATION, format!("/api/v1/devices/{}", device.id)),
-        (header::ETAG, format!("\"{}\"", device.version)),
-    ];
+    let location = [(header::LOCATION, format!("/api/v1/devices/{}", device.id))];
     let body = CreatedWire {
         device: DeviceWire::new(&device, state.live.device(device.id)),
         token: key.text().expose().to_owned(),
     };
-    Ok((StatusCode::CREATED, headers, Json(body)).into_response())
+    Ok((StatusCode::CREATED, location, etag(device.version), Json(body)).into_response())
 }
 
 #[utoipa::path(get, path = "/api/v1/devices", tag = "devices",
@@ -278,7 +267,7 @@ pub(super) async fn change(
     }
     device.updated_at = clock::wall();
     let also = vec![caller.audit("device.change", &id, audited(&device)), told("device.changed", &device)];
-    let kept = state.store.update_device(device, also).await.map_err(|error| conflict(error, &seen))?;
+    let kept = state.store.update_device(device, also).await.map_err(|error| seen.conflict(error))?;
     state.live.device_changed(id).await?;
     Ok(state.device_answer(&kept))
 }
@@ -315,7 +304,7 @@ pub(super) async fn rotate(
     device.token = TokenHash::of(&key.secret);
     device.updated_at = clock::wall();
     let also = vec![caller.audit("device.token", &id, json!({ "name": device.name }))];
-    state.store.update_device(device, also).await.map_err(|error| conflict(error, &IfMatch(None)))?;
+    state.store.update_device(device, also).await.map_err(|error| IfMatch(None).conflict(error))?;
     state.live.device_cut(id).await?;
     Ok(Json(TokenWire { id: id.to_string(), token: key.text().expose().to_owned() }))
 }

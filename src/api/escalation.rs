@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -10,10 +14,9 @@ use utoipa::ToSchema;
 use super::{
     ApiState,
     caller::{Caller, ManageCameras, Watch},
-    extract::{self, Body, Id},
+    extract::{self, Body, Id, IfMatch, etag},
     problem::Problem,
-    sites::unknown,
-    time,
+    sites, time,
 };
 use crate::{
     alarm::escalation::{Escalation, LadderStep, Sound, Trigger, default_ladder},
@@ -95,8 +98,7 @@ impl TryFrom<StepWire> for LadderStep {
 
     fn try_from(wire: StepWire) -> Result<Self, Problem> {
         fn named<T: Named>(field: &str, name: &str) -> Result<T, Problem> {
-            let known: Vec<&str> = T::NAMES.iter().map(|(_, name)| *name).collect();
-            T::of_wire(name).ok_or_else(|| Problem::invalid(field, format!("one of {}", known.join(", "))))
+            T::of_wire(name).ok_or_else(|| Problem::invalid(field, format!("one of {}", T::all_names())))
         }
         if wire.after_s > AFTER_MOST {
             return Err(Problem::invalid("after_s", format!("0 to {AFTER_MOST} seconds")));
@@ -117,36 +119,37 @@ impl TryFrom<StepWire> for LadderStep {
 }
 
 #[utoipa::path(get, path = "/api/v1/sites/{id}/escalation", tag = "sites", params(("id" = String, Path)),
-    responses((status = 200, description = "What happens when an alarm of this site waits too long", body = ListWire)))]
+    responses((status = 200, description = "What happens when an alarm of this site waits too long; its ETag is for If-Match", body = ListWire)))]
 pub(super) async fn show(
     caller: Caller<Watch>,
     State(state): State<ApiState>,
     Id(id): Id<SiteId>,
-) -> Result<Json<ListWire>, Problem> {
-    caller.at(Some(&id), unknown)?;
-    state.store.site(id.clone()).await?.ok_or_else(unknown)?;
-    let chosen = state.store.ladder(id).await?;
-    let is_default = chosen.is_none();
-    let steps = chosen.unwrap_or_else(default_ladder);
-    Ok(Json(ListWire { steps: steps.iter().map(StepWire::from).collect(), is_default }))
+) -> Result<Response, Problem> {
+    sites::site(&caller, &state, id.clone()).await?;
+    let ladder = state.store.ladder(id).await?;
+    let is_default = ladder.is_none();
+    let (steps, version) = ladder.unwrap_or_else(|| (default_ladder(), 0));
+    let list = ListWire { steps: steps.iter().map(StepWire::from).collect(), is_default };
+    Ok((etag(version), Json(list)).into_response())
 }
 
-#[utoipa::path(put, path = "/api/v1/sites/{id}/escalation", tag = "sites", params(("id" = String, Path)),
+#[utoipa::path(put, path = "/api/v1/sites/{id}/escalation", tag = "sites",
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "the ETag you read; 412 if it was changed since")),
     request_body = NewListWire, responses((status = 200, description = "Kept; it holds from the next second on", body = ListWire)))]
 pub(super) async fn put(
     caller: Caller<ManageCameras>,
     State(state): State<ApiState>,
     Id(id): Id<SiteId>,
+    IfMatch(version): IfMatch,
     Body(new): Body<NewListWire>,
-) -> Result<Json<ListWire>, Problem> {
-    caller.at(Some(&id), unknown)?;
-    state.store.site(id.clone()).await?.ok_or_else(unknown)?;
+) -> Result<Response, Problem> {
+    sites::site(&caller, &state, id.clone()).await?;
     if new.steps.len() > STEPS_MOST {
         return Err(Problem::invalid("steps", format!("at most {STEPS_MOST}")));
     }
     let steps = new.steps.into_iter().map(LadderStep::try_from).collect::<Result<Vec<_>, _>>()?;
     let shown: Vec<StepWire> = steps.iter().map(StepWire::from).collect();
     let audit = caller.audit("site.escalation", &id, json!({ "steps": shown }));
-    state.store.put_ladder(id, steps, clock::wall(), vec![audit]).await?;
-    Ok(Json(ListWire { steps: shown, is_default: false }))
+    let version = state.store.put_ladder(id, steps, version, clock::wall(), vec![audit]).await?;
+    Ok((etag(version), Json(ListWire { steps: shown, is_default: false })).into_response())
 }

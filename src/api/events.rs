@@ -4,25 +4,19 @@
 use std::convert::Infallible;
 
 use axum::{
-    extract::{
-        State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code, rejection::WebSocketUpgradeRejection},
-    },
+    extract::{State, ws::close_code},
     response::Response,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
-    time::{Instant, MissedTickBehavior, interval_at, timeout},
-};
 use utoipa::IntoParams;
 
 use super::{
     ApiState,
-    caller::{Caller, Identity, Watch, still_valid},
+    caller::{Caller, Watch},
     extract::Params,
     problem::Problem,
+    socket::{self, End, Upgrade, Watcher},
     time,
 };
 use crate::store::Event;
@@ -32,9 +26,6 @@ const PROTOCOL: &str = "yunti.events.v1";
 
 /// Events read at once for one watcher.
 const PAGE: usize = 256;
-
-/// A watcher says nothing but pongs and a close.
-const MESSAGE_MOST: usize = 4096;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -51,138 +42,61 @@ pub(super) async fn watch(
     caller: Caller<Watch>,
     State(state): State<ApiState>,
     Params(Since { since }): Params<Since>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Upgrade,
 ) -> Result<Response, Problem> {
-    let upgrade = upgrade.map_err(|e| {
-        Problem::malformed(format!("this is a WebSocket, connect with ws:// or wss://: {}", e.body_text()))
-    })?;
+    let upgrade = socket::accept(upgrade, PROTOCOL, socket::WATCHER_SAYS)?;
     let Ok(place) = state.watchers.clone().try_acquire_owned() else {
         return Err(Problem::unavailable("too many watch events already: close some, or share one connection"));
     };
     let cursor = since.unwrap_or_else(|| *state.store.last_seq().borrow());
-    let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MESSAGE_MOST).max_frame_size(MESSAGE_MOST);
-    let access = state.access_changed();
-    Ok(upgrade.on_upgrade(move |socket| serve(Watcher { socket, state, who: caller.who, cursor, place, access })))
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let mut events = Events { watcher: Watcher::new(socket, state, caller.who, place), cursor };
+        let Err(end) = events.run().await;
+        events.watcher.close(end).await;
+    }))
 }
 
-struct Watcher {
-    socket: WebSocket,
-    state: ApiState,
-    who: Identity,
+struct Events {
+    watcher: Watcher,
     /// Everything up to here was sent.
     cursor: u64,
-    #[expect(dead_code, reason = "held while the watcher is connected")]
-    place: OwnedSemaphorePermit,
-    access: watch::Receiver<()>,
 }
 
-/// Why a watcher's connection ends.
-enum End {
-    /// It left, or the connection broke.
-    Gone,
-    /// It takes nothing.
-    Slow,
-    /// Nothing was heard of it, not even a pong.
-    Silent,
-    Revoked,
-    StoreFailed,
-    Closing,
-}
-
-async fn serve(mut watcher: Watcher) {
-    let Err(end) = watcher.run().await;
-    let (code, reason) = match end {
-        End::Gone | End::Silent => return,
-        End::Slow => {
-            tracing::info!(who = %watcher.who.id(), cursor = watcher.cursor, "cut off a slow watcher of events");
-            (close_code::AGAIN, "too slow: connect again with since")
-        }
-        End::Revoked => (close_code::POLICY, "no longer allowed: log in again, or use another token"),
-        End::StoreFailed => (close_code::ERROR, "the events cannot be read: connect again with since"),
-        End::Closing => (close_code::AWAY, "the server is shutting down: connect again with since"),
-    };
-    let close = Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
-    // Told if it still listens; dropped either way.
-    drop(timeout(watcher.state.sockets.send.min(std::time::Duration::from_secs(1)), watcher.socket.send(close)).await);
-}
-
-impl Watcher {
+impl Events {
     /// Runs until the connection must end.
     async fn run(&mut self) -> Result<Infallible, End> {
-        let mut wake = self.state.store.last_seq();
-        let ping = self.state.sockets.ping;
-        let mut pings = interval_at(Instant::now() + ping, ping);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut unanswered = 0_u32;
-        let closing = self.state.closing.clone();
+        let mut wake = self.watcher.state.store.last_seq();
         loop {
             wake.borrow_and_update();
             self.catch_up().await?;
             tokio::select! {
-                _ = self.access.changed() => self.look_again().await?,
-                () = closing.cancelled() => return Err(End::Closing),
                 more = wake.changed() => if more.is_err() { return Err(End::Closing) },
-                said = self.socket.recv() => match said {
-                    None | Some(Err(_) | Ok(Message::Close(_))) => return Err(End::Gone),
-                    Some(Ok(_)) => unanswered = 0,
-                },
-                _ = pings.tick() => {
-                    unanswered += 1;
-                    if unanswered > 3 {
-                        return Err(End::Silent);
-                    }
-                    self.look_again().await?;
-                    self.send(Message::Ping(axum::body::Bytes::new())).await?;
-                }
+                due = self.watcher.due() => self.watcher.attend(due?).await?,
             }
         }
-    }
-
-    /// Goes on with what the watcher may see by now, or not at all.
-    async fn look_again(&mut self) -> Result<(), End> {
-        self.who = still_valid(&self.state, &self.who).await.ok_or(End::Revoked)?;
-        Ok(())
     }
 
     /// Sends everything between the cursor and now.
     async fn catch_up(&mut self) -> Result<(), End> {
         loop {
-            let page = self.state.store.events_after(self.cursor, PAGE).await.map_err(|error| {
+            let page = self.watcher.state.store.events_after(self.cursor, PAGE).await.map_err(|error| {
                 tracing::error!(%error, cursor = self.cursor, "cannot read events for a watcher");
-                End::StoreFailed
+                End::Because(close_code::ERROR, "the events cannot be read: connect again")
             })?;
             if page.gap.is_none() && page.events.is_empty() {
                 return Ok(());
             }
-            if self.state.closing.is_cancelled() {
-                return Err(End::Closing);
-            }
-            if self.access.has_changed().unwrap_or(false) {
-                self.access.borrow_and_update();
-                self.look_again().await?;
-            }
+            self.watcher.attend_while_busy().await?;
             if let Some(gap) = page.gap {
-                self.text(&json!({ "kind": "gap", "from": gap.from, "to": gap.to })).await?;
+                self.watcher.text(&json!({ "kind": "gap", "from": gap.from, "to": gap.to })).await?;
                 self.cursor = gap.to;
             }
             for event in page.events {
-                if self.who.grants.may_see_event(&event.kind, event.site.as_ref()) {
-                    self.text(&wire(&event)).await?;
+                if self.watcher.who.grants.may_see_event(&event.kind, event.site.as_ref()) {
+                    self.watcher.text(&wire(&event)).await?;
                 }
                 self.cursor = event.seq;
             }
-        }
-    }
-
-    async fn text(&mut self, value: &Value) -> Result<(), End> {
-        self.send(Message::Text(value.to_string().into())).await
-    }
-
-    async fn send(&mut self, message: Message) -> Result<(), End> {
-        match timeout(self.state.sockets.send, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Gone),
-            Err(_) => Err(End::Slow),
         }
     }
 }

@@ -5,12 +5,13 @@ use std::{fmt::Display, str::FromStr};
 use axum::{
     Json, RequestPartsExt,
     extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::JsonRejection},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderName, header, request::Parts},
 };
 use futures_util::StreamExt;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use super::problem::Problem;
+use crate::store::StoreError;
 
 /// The largest body taken, in bytes.
 pub(super) const BODY_LIMIT: usize = 1 << 20;
@@ -108,6 +109,22 @@ impl IfMatch {
             _ => Ok(()),
         }
     }
+
+    /// What the client hears of a store that did not do it. Someone was faster between our reading and our writing: 412
+    /// if the client named a version, else 409.
+    pub(super) fn conflict(&self, error: StoreError) -> Problem {
+        match error {
+            StoreError::Conflict { .. } if self.0.is_none() => {
+                Problem::conflict("it was changed at the same moment: send the change again")
+            }
+            other => other.into(),
+        }
+    }
+}
+
+/// The header that names a thing's version.
+pub(super) fn etag(version: u64) -> [(HeaderName, String); 1] {
+    [(header::ETAG, format!("\"{version}\""))]
 }
 
 /// A field of a PATCH: left out, null, or a value.

@@ -24,6 +24,7 @@ mod problem;
 mod schedule;
 mod session;
 mod sites;
+mod socket;
 mod system;
 mod time;
 mod tokens;

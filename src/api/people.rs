@@ -4,7 +4,7 @@ use axum::{
     Json,
     extract::State,
     http::{StatusCode, header},
-    response::IntoResponse,
+    response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::{
     ApiState,
     caller::{Caller, ManagePeople},
-    extract::{self, Body, Id},
+    extract::{self, Body, Id, IfMatch, etag},
     problem::Problem,
     sites, time,
     tokens::role,
@@ -67,6 +67,8 @@ pub(super) struct PersonWire {
     name: String,
     grants: Vec<GrantWire>,
     disabled: bool,
+    /// Also the `ETag`.
+    version: u64,
     created_at: String,
     /// To the minute.
     last_seen: Option<String>,
@@ -91,6 +93,7 @@ impl From<&PersonRecord> for PersonWire {
             name: person.name.clone(),
             grants: person.grants.iter().map(GrantWire::from).collect(),
             disabled: person.disabled,
+            version: person.version,
             created_at: time::text(person.created_at),
             last_seen: person.last_seen.map(time::text),
         }
@@ -116,14 +119,8 @@ pub(super) fn password(field: &str, name: &str, text: String) -> Result<Secret, 
 }
 
 fn told(kind: &'static str, person: &PersonRecord) -> Write {
-    Write::Event(NewEvent {
-        at: clock::wall(),
-        kind,
-        camera: None,
-        device: None,
-        alarm: None,
-        data: json!({ "person": person.id.to_string(), "name": person.name }),
-    })
+    let data = json!({ "person": person.id.to_string(), "name": person.name });
+    Write::Event(NewEvent::new(clock::wall(), kind, data))
 }
 
 /// What the audit log keeps: no password.
@@ -136,12 +133,16 @@ fn unknown() -> Problem {
     Problem::not_found("nobody has this id")
 }
 
-fn taken(error: StoreError) -> Problem {
+fn refused(error: StoreError, seen: &IfMatch) -> Problem {
     match error {
         StoreError::Exists => Problem::conflict("somebody has this name already, whatever the case"),
         StoreError::Missing => unknown(),
-        other => other.into(),
+        other => seen.conflict(other),
     }
+}
+
+fn answer(status: StatusCode, person: &PersonRecord) -> Response {
+    (status, etag(person.version), Json(PersonWire::from(person))).into_response()
 }
 
 #[utoipa::path(get, path = "/api/v1/people", tag = "people",
@@ -157,7 +158,7 @@ pub(super) async fn create(
     caller: Caller<ManagePeople>,
     State(state): State<ApiState>,
     Body(new): Body<NewPersonWire>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     let name = extract::text("name", &new.name, 100)?;
     let grants = grants(&new.grants)?;
     let password = password("password", &name, new.password)?;
@@ -167,16 +168,29 @@ pub(super) async fn create(
         password: state.login.hash_of(password).await?,
         grants,
         disabled: false,
+        version: 1,
         created_at: clock::wall(),
         last_seen: None,
     };
     let also = vec![caller.audit("person.create", &person.id, audited(&person)), told("person.added", &person)];
-    state.store.insert_person(person.clone(), also).await.map_err(taken)?;
+    state.store.insert_person(person.clone(), also).await.map_err(|e| refused(e, &IfMatch(None)))?;
     let location = [(header::LOCATION, format!("/api/v1/people/{}", person.id))];
-    Ok((StatusCode::CREATED, location, Json(PersonWire::from(&person))))
+    Ok((location, answer(StatusCode::CREATED, &person)).into_response())
 }
 
-#[utoipa::path(patch, path = "/api/v1/people/{id}", tag = "people", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/people/{id}", tag = "people", params(("id" = String, Path)),
+    responses((status = 200, description = "The person, without password; the ETag is for If-Match", body = PersonWire)))]
+pub(super) async fn one(
+    _: Caller<ManagePeople>,
+    State(state): State<ApiState>,
+    Id(id): Id<PersonId>,
+) -> Result<Response, Problem> {
+    let person = state.store.person(id).await?.ok_or_else(unknown)?;
+    Ok(answer(StatusCode::OK, &person))
+}
+
+#[utoipa::path(patch, path = "/api/v1/people/{id}", tag = "people",
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "the ETag you read; 412 if it was changed since")),
     request_body = PersonChangeWire, responses(
         (status = 200, description = "Changed", body = PersonWire),
         (status = 409, description = "The name is somebody else's; or nobody would be left who may manage people", content_type = "application/problem+json")))]
@@ -184,9 +198,11 @@ pub(super) async fn change(
     caller: Caller<ManagePeople>,
     State(state): State<ApiState>,
     Id(id): Id<PersonId>,
+    seen: IfMatch,
     Body(change): Body<PersonChangeWire>,
-) -> Result<Json<PersonWire>, Problem> {
+) -> Result<Response, Problem> {
     let mut person = state.store.person(id).await?.ok_or_else(unknown)?;
+    seen.check(person.version)?;
     if let Some(name) = change.name {
         person.name = extract::text("name", &name, 100)?;
     }
@@ -203,21 +219,23 @@ pub(super) async fn change(
     let mut detail = audited(&person);
     detail["password_changed"] = new_password.into();
     let also = vec![caller.audit("person.change", &id, detail), told("person.changed", &person)];
-    state.store.update_person(person.clone(), new_password, None, also).await.map_err(taken)?;
+    let kept = state.store.update_person(person, new_password, None, also).await.map_err(|e| refused(e, &seen))?;
     state.tell_access_changed();
-    Ok(Json((&person).into()))
+    Ok(answer(StatusCode::OK, &kept))
 }
 
-#[utoipa::path(delete, path = "/api/v1/people/{id}", tag = "people", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/people/{id}", tag = "people",
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "the ETag you read; 412 if it was changed since")),
     responses((status = 204, description = "Removed; every session of the person has ended")))]
 pub(super) async fn remove(
     caller: Caller<ManagePeople>,
     State(state): State<ApiState>,
     Id(id): Id<PersonId>,
+    seen: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let person = state.store.person(id).await?.ok_or_else(unknown)?;
     let also = vec![caller.audit("person.remove", &id, audited(&person)), told("person.removed", &person)];
-    state.store.delete_person(id, also).await.map_err(taken)?;
+    state.store.delete_person(id, seen.0, also).await.map_err(|e| refused(e, &seen))?;
     state.tell_access_changed();
     Ok(StatusCode::NO_CONTENT)
 }

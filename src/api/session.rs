@@ -14,7 +14,7 @@ use super::{
     ApiState,
     caller::{Identity, Key, Known},
     cookie::{self, Address},
-    extract::{self, Body},
+    extract::{self, Body, IfMatch},
     people::{GrantWire, password},
     problem::Problem,
     tokens::random,
@@ -155,6 +155,7 @@ pub(super) async fn set_up(
         password: state.login.hash_of(password).await?,
         grants: Grants::one(Role::Admin, None),
         disabled: false,
+        version: 1,
         created_at: clock::wall(),
         last_seen: Some(clock::wall()),
     };
@@ -247,7 +248,8 @@ pub(super) async fn change_password(
     state.login.succeeded(attempt);
     person.password = state.login.hash_of(new).await?;
     let also = vec![who.audit("session.password", &person.id, json!({}))];
-    state.store.update_person(person, true, Some(session.hash), also).await?;
+    let kept = state.store.update_person(person, true, Some(session.hash), also).await;
+    kept.map_err(|error| IfMatch(None).conflict(error))?;
     state.tell_access_changed();
     Ok(StatusCode::NO_CONTENT)
 }

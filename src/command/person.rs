@@ -39,6 +39,7 @@ pub async fn create_in(
         password: PasswordHash::of(password, &salt)?,
         grants,
         disabled: false,
+        version: 1,
         created_at: clock::wall(),
         last_seen: None,
     };

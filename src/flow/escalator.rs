@@ -47,12 +47,13 @@ pub(super) async fn run(store: Store, desk: mpsc::WeakSender<Command>) {
 }
 
 async fn look(store: &Store) -> Result<Vec<Command>, StoreError> {
-    let open = store.open_alarms_at_sites().await?;
-    if open.is_empty() {
+    let now = clock::wall();
+    let waiting = store.alarms_to_escalate(now).await?;
+    if waiting.is_empty() {
         return Ok(Vec::new());
     }
-    let (ladders, ordinary, now) = (store.ladders().await?, default_ladder(), clock::wall());
-    let steps = open.into_iter().flat_map(|kept| {
+    let (ladders, ordinary) = (store.ladders().await?, default_ladder());
+    let steps = waiting.into_iter().flat_map(|kept| {
         let ladder = kept.site.as_ref().and_then(|site| ladders.get(site)).unwrap_or(&ordinary);
         let steps: Vec<_> = due(&kept.alarm, ladder, now).into_iter().cloned().collect();
         steps.into_iter().map(move |step| Command::Escalate { alarm: Box::new(kept.alarm.clone()), step })

@@ -39,6 +39,14 @@ pub struct NewEvent {
     pub data: Value,
 }
 
+impl NewEvent {
+    /// About no camera, device or alarm.
+    #[must_use]
+    pub const fn new(at: Wall, kind: &'static str, data: Value) -> Self {
+        Self { at, kind, camera: None, device: None, alarm: None, data }
+    }
+}
+
 /// An event that is durable and has its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {

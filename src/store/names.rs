@@ -27,6 +27,12 @@ pub trait Named: Sized + Copy + 'static {
     fn of_wire(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(_, known)| *known == name).map(|(value, _)| *value)
     }
+
+    /// All names, for whoever gave another: `raised, acknowledged, …`.
+    #[must_use]
+    fn all_names() -> String {
+        Self::NAMES.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// For types whose room names them: `name()` there is the one place.

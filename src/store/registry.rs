@@ -16,6 +16,8 @@ use crate::{
 pub struct SiteRecord {
     pub id: SiteId,
     pub name: String,
+    /// Grows by one with each change, from 1; the `ETag`.
+    pub version: u64,
     pub created_at: Wall,
 }
 
@@ -96,6 +98,8 @@ pub struct PersonRecord {
     pub grants: Grants,
     /// May not log in for now.
     pub disabled: bool,
+    /// Grows by one with each change, from 1; the `ETag`.
+    pub version: u64,
     pub created_at: Wall,
     /// To the minute.
     pub last_seen: Option<Wall>,

@@ -39,10 +39,12 @@ use crate::{
 };
 
 /// Changes of the schema, in order; `user_version` counts those that are done.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_access.sql"),
     include_str!("../../migrations/0003_records.sql"),
+    include_str!("../../migrations/0004_versions.sql"),
+    include_str!("../../migrations/0005_escalates_at.sql"),
 ];
 
 /// Jobs waiting for a thread. Full: the caller waits.

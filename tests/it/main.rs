@@ -23,4 +23,5 @@ mod server;
 mod stall;
 mod tiny_onnx;
 mod tls;
+mod watchers;
 mod world;

@@ -2,14 +2,19 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Store, registry::read_all, sites, worker::Tx};
+use super::{
+    Store,
+    registry::{check_version, read_all},
+    sites,
+    worker::Tx,
+};
 use crate::{
     access::{PasswordHash, Permission, TokenHash, session},
     base::{PersonId, Wall},
     store::{PersonRecord, SessionRecord, StoreError, Write, fold_name, wire},
 };
 
-const PERSON: &str = "id, name, password, grants, disabled, created_at, last_seen";
+const PERSON: &str = "id, name, password, grants, disabled, created_at, last_seen, version";
 
 impl Store {
     /// Keeps a new person.
@@ -40,20 +45,23 @@ impl Store {
         .await
     }
 
-    /// Changes a person. Every session but `keep` ends when `end_sessions` says so or the person is disabled.
+    /// Changes a person if their kept version is still `person.version`; returns them with the next version. Every
+    /// session but `keep` ends when `end_sessions` says so or the person is disabled.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]; [`StoreError::Exists`] when somebody else has this name; [`StoreError::LastAdmin`]; the
-    /// database failed, or the store is closed.
+    /// [`StoreError::Conflict`] when they were changed meanwhile, [`StoreError::Missing`]; [`StoreError::Exists`] when
+    /// somebody else has this name; [`StoreError::LastAdmin`]; the database failed, or the store is closed.
     pub async fn update_person(
         &self,
-        person: PersonRecord,
+        mut person: PersonRecord,
         end_sessions: bool,
         keep: Option<TokenHash>,
         also: Vec<Write>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<PersonRecord, StoreError> {
         self.change(move |tx| {
             let before = read(tx.db, "id", &person.id.to_string())?.ok_or(StoreError::Missing)?;
+            check_version(tx.db, "people", &person.id.to_string(), Some(person.version))?;
+            person.version += 1;
             let taken: Option<String> = tx
                 .db
                 .query_row("SELECT id FROM people WHERE folded = ?1", params![fold_name(&person.name)], |row| {
@@ -64,7 +72,8 @@ impl Store {
                 return Err(StoreError::Exists);
             }
             tx.db.execute(
-                "UPDATE people SET name = ?2, folded = ?3, password = ?4, grants = ?5, disabled = ?6 WHERE id = ?1",
+                "UPDATE people SET name = ?2, folded = ?3, password = ?4, grants = ?5, disabled = ?6, version = ?7
+                 WHERE id = ?1",
                 params![
                     person.id.to_string(),
                     person.name,
@@ -72,6 +81,7 @@ impl Store {
                     person.password.as_str(),
                     wire::grants_body(&person.grants)?,
                     person.disabled,
+                    person.version.cast_signed(),
                 ],
             )?;
             if end_sessions || person.disabled {
@@ -85,17 +95,19 @@ impl Store {
                 sites::mention(tx.db, grant.site.as_ref(), person.created_at)?;
             }
             check_admin_left(tx.db, &before)?;
-            tx.write_all(&also).map(drop)
+            tx.write_all(&also)?;
+            Ok(person)
         })
         .await
     }
 
-    /// Forgets a person; every session ends.
+    /// Forgets a person, whose sessions end; `version` as in an update, `None` whatever the version.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]; [`StoreError::LastAdmin`]; the database failed, or the store is closed.
-    pub async fn delete_person(&self, id: PersonId, also: Vec<Write>) -> Result<(), StoreError> {
+    /// As for an update.
+    pub async fn delete_person(&self, id: PersonId, version: Option<u64>, also: Vec<Write>) -> Result<(), StoreError> {
         self.change(move |tx| {
+            check_version(tx.db, "people", &id.to_string(), version)?;
             let before = read(tx.db, "id", &id.to_string())?.ok_or(StoreError::Missing)?;
             tx.db.execute("DELETE FROM people WHERE id = ?1", params![id.to_string()])?;
             check_admin_left(tx.db, &before)?;
@@ -196,7 +208,7 @@ impl Store {
 fn insert(tx: &mut Tx<'_>, person: &PersonRecord, also: &[Write]) -> Result<(), StoreError> {
     let made = tx.db.execute(
         &format!(
-            "INSERT INTO people ({PERSON}, folded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            "INSERT INTO people ({PERSON}, folded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (folded) DO NOTHING"
         ),
         params![
@@ -207,6 +219,7 @@ fn insert(tx: &mut Tx<'_>, person: &PersonRecord, also: &[Write]) -> Result<(), 
             person.disabled,
             person.created_at.0,
             person.last_seen.map(|at| at.0),
+            person.version.cast_signed(),
             fold_name(&person.name),
         ],
     )?;
@@ -259,5 +272,6 @@ fn person(row: &Row<'_>) -> Result<PersonRecord, StoreError> {
         disabled: row.get(4)?,
         created_at: Wall(row.get(5)?),
         last_seen: row.get::<_, Option<i64>>(6)?.map(Wall),
+        version: row.get::<_, i64>(7)?.cast_unsigned(),
     })
 }

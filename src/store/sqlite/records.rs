@@ -86,7 +86,7 @@ impl Store {
                 tx.db.query_row("SELECT value FROM meta WHERE name = 'alive_at'", [], |row| row.get(0)).optional()?;
             let down_since = alive.map_or(at.0, |alive| alive.min(at.0));
             let data = json!({ "down_since_ms": down_since });
-            let event = NewEvent { at, kind: "server.started", camera: None, device: None, alarm: None, data };
+            let event = NewEvent::new(at, "server.started", data);
             tx.write_all(&[Write::Event(event)]).map(drop)
         })
         .await

@@ -261,7 +261,8 @@ pub(super) fn read_all<T>(
     Ok(all)
 }
 
-fn check_version(db: &Connection, table: &str, id: &str, expected: Option<u64>) -> Result<(), StoreError> {
+/// Whether a row is there and still of the version that a change expects.
+pub(super) fn check_version(db: &Connection, table: &str, id: &str, expected: Option<u64>) -> Result<(), StoreError> {
     let current: Option<i64> = db
         .prepare_cached(&format!("SELECT version FROM {table} WHERE id = ?1"))?
         .query_row(params![id], |row| row.get(0))

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::audit;
+use super::{audit, ladders};
 use crate::{
     alarm::Alarm,
     store::{Event, NewEvent, OrderRecord, StoreError, Write, names::Named, wire},
@@ -30,7 +30,7 @@ pub(super) fn write(db: &Connection, write: &Write) -> Result<Option<Event>, Sto
 /// Site and building are those of its camera, or else its device, when it is first written.
 fn alarm(db: &Connection, alarm: &Alarm) -> Result<(), StoreError> {
     let step = |names: &[&str]| alarm.timeline.iter().find(|step| names.contains(&step.name)).map(|step| step.at.0);
-    db.prepare_cached(
+    let mut statement = db.prepare_cached(
         "WITH place (site, building) AS (SELECT site, building FROM cameras WHERE id = ?3
              UNION ALL SELECT site, building FROM devices WHERE ?3 IS NULL AND id = ?7)
          INSERT INTO alarms (id, state, camera, raised_at, closed, body, device, kind, captured_at, held_at, acted_at,
@@ -39,9 +39,10 @@ fn alarm(db: &Connection, alarm: &Alarm) -> Result<(), StoreError> {
                  (SELECT site FROM place), (SELECT building FROM place))
          ON CONFLICT (id) DO UPDATE SET state = excluded.state, camera = excluded.camera,
          raised_at = excluded.raised_at, closed = excluded.closed, body = excluded.body,
-         captured_at = excluded.captured_at, held_at = excluded.held_at, acted_at = excluded.acted_at",
-    )?
-    .execute(params![
+         captured_at = excluded.captured_at, held_at = excluded.held_at, acted_at = excluded.acted_at
+         RETURNING site",
+    )?;
+    let values = params![
         alarm.id.to_string(),
         alarm.state.wire(),
         alarm.camera.map(|id| id.to_string()),
@@ -53,8 +54,9 @@ fn alarm(db: &Connection, alarm: &Alarm) -> Result<(), StoreError> {
         step(&["captured"]),
         step(&["holding"]),
         step(&["acknowledged", "resolved", "false_alarm"]),
-    ])?;
-    Ok(())
+    ];
+    let site: Option<String> = statement.query_row(values, |row| row.get(0))?;
+    ladders::schedule(db, alarm, site.as_deref())
 }
 
 fn order(db: &Connection, order: &OrderRecord) -> Result<(), StoreError> {

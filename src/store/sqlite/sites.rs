@@ -2,13 +2,16 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::{Store, registry::read_all};
+use super::{
+    Store, ladders,
+    registry::{check_version, read_all},
+};
 use crate::{
     base::{SiteId, Wall},
     store::{SiteRecord, StoreError, Write, wire},
 };
 
-const SITE: &str = "id, name, created_at";
+const SITE: &str = "id, name, version, created_at";
 
 /// What may name a site: table, and the condition under which its row does. `?1` is the site.
 const USERS: [(&str, &str); 4] = [
@@ -47,8 +50,8 @@ impl Store {
     pub async fn insert_site(&self, site: SiteRecord, also: Vec<Write>) -> Result<(), StoreError> {
         self.change(move |tx| {
             let made = tx.db.execute(
-                "INSERT OR IGNORE INTO sites (id, name, created_at) VALUES (?1, ?2, ?3)",
-                params![site.id.as_str(), site.name, site.created_at.0],
+                "INSERT OR IGNORE INTO sites (id, name, version, created_at) VALUES (?1, ?2, ?3, ?4)",
+                params![site.id.as_str(), site.name, site.version.cast_signed(), site.created_at.0],
             )?;
             if made == 0 {
                 return Err(StoreError::Exists);
@@ -58,34 +61,38 @@ impl Store {
         .await
     }
 
-    /// Gives a site another name.
+    /// Gives a site its new name if its kept version is still `site.version`; returns it with the next version.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]; the database failed, or the store is closed.
-    pub async fn rename_site(&self, id: SiteId, name: String, also: Vec<Write>) -> Result<(), StoreError> {
+    /// [`StoreError::Conflict`] when it was changed meanwhile, [`StoreError::Missing`]; the database failed, or the store is closed.
+    pub async fn update_site(&self, mut site: SiteRecord, also: Vec<Write>) -> Result<SiteRecord, StoreError> {
         self.change(move |tx| {
-            let found = tx.db.execute("UPDATE sites SET name = ?2 WHERE id = ?1", params![id.as_str(), name])?;
-            if found == 0 {
-                return Err(StoreError::Missing);
-            }
-            tx.write_all(&also).map(drop)
+            check_version(tx.db, "sites", site.id.as_str(), Some(site.version))?;
+            site.version += 1;
+            tx.db.execute(
+                "UPDATE sites SET name = ?2, version = ?3 WHERE id = ?1",
+                params![site.id.as_str(), site.name, site.version.cast_signed()],
+            )?;
+            tx.write_all(&also)?;
+            Ok(site)
         })
         .await
     }
 
-    /// Forgets a site. Alarms that were raised there keep its slug.
+    /// Forgets a site; `version` as in an update, `None` whatever the version. Alarms that were raised there keep its
+    /// slug.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] says by what, [`StoreError::Missing`]; the database failed, or the store is closed.
-    pub async fn delete_site(&self, id: SiteId, also: Vec<Write>) -> Result<(), StoreError> {
+    /// [`StoreError::InUse`] says by what; else as for an update.
+    pub async fn delete_site(&self, id: SiteId, version: Option<u64>, also: Vec<Write>) -> Result<(), StoreError> {
         self.change(move |tx| {
+            check_version(tx.db, "sites", id.as_str(), version)?;
             let users = users(tx.db, &id)?;
             if !users.is_empty() {
                 return Err(StoreError::InUse(users.join(", ")));
             }
-            if tx.db.execute("DELETE FROM sites WHERE id = ?1", params![id.as_str()])? == 0 {
-                return Err(StoreError::Missing);
-            }
+            tx.db.execute("DELETE FROM sites WHERE id = ?1", params![id.as_str()])?;
+            ladders::reschedule(tx.db, &id)?;
             tx.write_all(&also).map(drop)
         })
         .await
@@ -118,6 +125,7 @@ fn site(row: &Row<'_>) -> Result<SiteRecord, StoreError> {
     Ok(SiteRecord {
         id: wire::id("site", &row.get::<_, String>(0)?)?,
         name: row.get(1)?,
-        created_at: Wall(row.get(2)?),
+        version: row.get::<_, i64>(2)?.cast_unsigned(),
+        created_at: Wall(row.get(3)?),
     })
 }

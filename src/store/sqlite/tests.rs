@@ -9,7 +9,10 @@ use tempfile::TempDir;
 use super::{MIGRATIONS, Store, verify_audit};
 use crate::{
     access::{Role, Sites, TokenHash},
-    alarm::{Alarm, AlarmKind, AlarmSighting, AlarmState, LiftState, Step},
+    alarm::{
+        Alarm, AlarmKind, AlarmSighting, AlarmState, LiftState, Step,
+        escalation::{Escalation, LadderStep, default_ladder},
+    },
     base::{
         AlarmId, CameraId, DeviceId, NormPoint, NormRect, OrderKey, Polygon, Secret, SiteId, TokenId, TrackId, Wall,
     },
@@ -18,7 +21,7 @@ use crate::{
     device::{Control, DeviceKind, Epoch, OrderSeq, OrderState},
     store::{
         AlarmCursor, AlarmFilter, CameraRecord, DeviceRecord, Event, Gap, NewEvent, OrderRecord, Overrides, Retention,
-        StoreError, TokenRecord, Write,
+        StoreError, TokenRecord, Write, wire,
     },
 };
 
@@ -524,9 +527,9 @@ async fn alarms_and_events_keep_the_site_of_their_time() {
     let last = store.events_after(events.last().expect("some").seq, 9).await.expect("read").events;
     assert_eq!(sites(&last), [north]);
 
-    assert_eq!(store.delete_site(slug("west"), vec![]).await, Err(StoreError::InUse("1 devices".to_owned())));
-    store.delete_site(slug("north"), vec![]).await.expect("nothing names it any more");
-    assert_eq!(store.delete_site(slug("north"), vec![]).await, Err(StoreError::Missing));
+    assert_eq!(store.delete_site(slug("west"), None, vec![]).await, Err(StoreError::InUse("1 devices".to_owned())));
+    store.delete_site(slug("north"), None, vec![]).await.expect("nothing names it any more");
+    assert_eq!(store.delete_site(slug("north"), None, vec![]).await, Err(StoreError::Missing));
 }
 
 #[tokio::test]
@@ -546,8 +549,9 @@ async fn sites_that_were_free_texts_become_slugs() {
         site(id, text);
     }
     db.execute("UPDATE devices SET token_hash = zeroblob(32)", []).expect("kept");
-    let body = json!({ "device": DeviceId::from_u128(3).to_string() }).to_string();
-    db.execute("INSERT INTO alarms VALUES (?1, 'raised', NULL, 1, 0, ?2)", ["alm-x", &body]).expect("kept");
+    let of_device = Alarm { camera: None, ..alarm(1, 1, AlarmState::Raised) };
+    let values = [of_device.id.to_string(), wire::alarm_body(&of_device).expect("JSON")];
+    db.execute("INSERT INTO alarms VALUES (?1, 'raised', NULL, 1, 0, ?2)", values).expect("kept");
     drop(db);
 
     let store = open(&folder);
@@ -557,6 +561,42 @@ async fn sites_that_were_free_texts_become_slugs() {
     let sites = store.sites().await.expect("read").into_iter().map(|s| (s.id.to_string(), s.name)).collect::<Vec<_>>();
     assert_eq!(sites, [("north-court", "North Court"), ("北区", "北区")].map(|(a, b)| (a.to_owned(), b.to_owned())));
     assert_eq!(store.count_open_alarms(Sites::Only(["北区".parse().expect("a slug")].into())).await, Ok(1));
+    assert_eq!(store.alarms_to_escalate(Wall(i64::MAX)).await.expect("read").len(), 1, "its times were worked out");
+}
+
+#[tokio::test]
+async fn an_alarm_is_to_be_escalated_once_a_step_of_its_sites_list_is_due() {
+    let folder = folder();
+    let store = open(&folder);
+    let site: SiteId = "north".parse().expect("a slug");
+    store.insert_camera(camera(1), vec![]).await.expect("kept");
+    let check = async |at: i64, due: bool, what: &str| {
+        let alarms = store.alarms_to_escalate(Wall(at)).await.expect("read");
+        assert_eq!(alarms.len(), usize::from(due), "{what}");
+        assert!(alarms.iter().all(|kept| kept.site.as_ref() == Some(&site)), "{what}");
+    };
+    let put = async |steps: &[LadderStep]| {
+        store.put_ladder(site.clone(), steps.to_vec(), None, Wall(0), vec![]).await.expect("kept");
+    };
+    let keep = async |alarm: &Alarm| {
+        store.write(vec![Write::Alarm(Box::new(alarm.clone()))]).await.expect("written");
+    };
+    let mut alarm = Alarm { cleared_at: None, escalated: false, ..alarm(1, 1_000, AlarmState::Raised) };
+    keep(&alarm).await;
+    check(60_999, false, "the server's own list").await;
+    check(61_000, true, "the server's own list").await;
+    let step = LadderStep { after: Duration::from_secs(5), ..default_ladder()[0].clone() };
+    put(std::slice::from_ref(&step)).await;
+    check(5_999, false, "a list of the site's").await;
+    check(6_000, true, "a list of the site's").await;
+    alarm.escalations.push(Escalation { at: Wall(6_000), step });
+    keep(&alarm).await;
+    check(i64::MAX, false, "taken").await;
+    put(&default_ladder()).await;
+    check(61_000, true, "another list").await;
+    alarm.state = AlarmState::Resolved;
+    keep(&alarm).await;
+    check(i64::MAX, false, "closed").await;
 }
 
 fn audit_line(at: i64) -> Write {

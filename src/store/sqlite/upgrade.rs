@@ -2,13 +2,14 @@
 
 use rusqlite::{Connection, params};
 
-use super::audit;
+use super::{audit, ladders};
 use crate::{base::SiteId, store::StoreError};
 
 /// Completes migration number `number`, within its transaction.
 pub(super) fn after(number: usize, db: &Connection) -> Result<(), StoreError> {
     match number {
         2 => sites(db).and_then(|()| audit::chain_all(db)),
+        5 => ladders::reschedule_all(db),
         _ => Ok(()),
     }
 }

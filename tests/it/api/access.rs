@@ -47,7 +47,7 @@ use Need::{All, Device, Known, List, Of, OfAll, Open, Put};
 use Role::{Admin, Integrator, Operator, Viewer};
 
 /// Every operation.
-pub(super) const TABLE: [(&str, &str, Need); 54] = [
+pub(super) const TABLE: [(&str, &str, Need); 56] = [
     ("GET", "/api/v1/alarms", List(Viewer)),
     ("GET", "/api/v1/alarms/{id}", Of(Viewer)),
     ("POST", "/api/v1/alarms/{id}/acknowledge", Of(Operator)),
@@ -78,6 +78,7 @@ pub(super) const TABLE: [(&str, &str, Need); 54] = [
     ("GET", "/api/v1/openapi.json", Open),
     ("GET", "/api/v1/people", All(Admin)),
     ("POST", "/api/v1/people", All(Admin)),
+    ("GET", "/api/v1/people/{id}", All(Admin)),
     ("PATCH", "/api/v1/people/{id}", All(Admin)),
     ("DELETE", "/api/v1/people/{id}", All(Admin)),
     ("GET", "/api/v1/pipelines", Need::Some(Viewer)),
@@ -89,6 +90,7 @@ pub(super) const TABLE: [(&str, &str, Need); 54] = [
     ("POST", "/api/v1/setup", Open),
     ("GET", "/api/v1/sites", List(Viewer)),
     ("POST", "/api/v1/sites", All(Integrator)),
+    ("GET", "/api/v1/sites/{id}", Of(Viewer)),
     ("PATCH", "/api/v1/sites/{id}", Of(Integrator)),
     ("DELETE", "/api/v1/sites/{id}", OfAll(Integrator)),
     ("GET", "/api/v1/sites/{id}/escalation", Of(Viewer)),
@@ -298,7 +300,7 @@ impl Things<'_> {
     }
 
     async fn site(&self, site: SiteId) -> SiteId {
-        let record = SiteRecord { id: site.clone(), name: site.to_string(), created_at: Wall(1) };
+        let record = SiteRecord { id: site.clone(), name: site.to_string(), version: 1, created_at: Wall(1) };
         // It may be there already.
         drop(self.server.store.insert_site(record, vec![]).await);
         site

@@ -71,25 +71,57 @@ async fn a_camera_is_registered_changed_and_removed() {
     assert_eq!(kinds, ["device.added", "camera.added", "camera.changed", "camera.removed"]);
 }
 
+/// Two change one thing at once, having read the same version; `change` is a body that names its writer.
+async fn check_the_slower_loses(server: &Server, method: Method, path: &str, change: impl Fn(&str) -> Value) {
+    let read = async || {
+        let answer = server.request(Method::GET, path).send().await.expect("an answer");
+        answer.headers()["etag"].to_str().expect("text").trim_matches('"').parse::<u64>().expect("a version")
+    };
+    let send = |name: &str, etag: String| {
+        answer(server.request(method.clone(), path).header("if-match", etag).json(&change(name)))
+    };
+    let first = read().await;
+    let seen = format!("\"{first}\"");
+    let (a, b) = tokio::join!(send("A", seen.clone()), send("B", seen.clone()));
+    let mut statuses = [a.0.as_u16(), b.0.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412], "{path}");
+    let (_, loser) = if a.0 == StatusCode::OK { b } else { a };
+    let now = format!("\"{}\"", first + 1);
+    assert!(loser["detail"].as_str().expect("a detail").contains(&format!("ETag is {now}")), "{path}: {loser}");
+    for (etag, status) in
+        [(seen.as_str(), 412), ("\"99\"", 412), ("2", 400), ("W/\"2\"", 400), (now.as_str(), 200), ("*", 200)]
+    {
+        assert_eq!(send("C", etag.to_owned()).await.0.as_u16(), status, "{path}: {etag}");
+    }
+    // Whoever names no version wins, and is counted.
+    let (status, body) = server.call(method.clone(), path, Some(change("D"))).await;
+    assert_eq!((status, read().await), (StatusCode::OK, first + 4), "{path}: {body}");
+    if method == Method::PATCH {
+        let delete = |etag: String| answer(server.request(Method::DELETE, path).header("if-match", etag));
+        assert_eq!(delete(seen).await.0.as_u16(), 412, "{path}");
+        assert_eq!(delete(format!("\"{}\"", first + 4)).await.0.as_u16(), 204, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn of_two_changes_of_one_version_the_slower_loses() {
     let server = Server::start().await;
-    let path = format!("/api/v1/cameras/{}", server.camera().await);
-    let rename = |name: &str, etag: &str| {
-        answer(server.request(Method::PATCH, &path).header("if-match", etag).json(&json!({ "name": name })))
-    };
-    let (a, b) = tokio::join!(rename("A", "\"1\""), rename("B", "\"1\""));
-    let mut statuses = [a.0.as_u16(), b.0.as_u16()];
-    statuses.sort_unstable();
-    assert_eq!(statuses, [200, 412]);
-    let (_, loser) = if a.0 == StatusCode::OK { b } else { a };
-    assert!(loser["detail"].as_str().expect("a detail").contains("ETag is \"2\""), "{loser}");
-    for (etag, status) in [("\"1\"", 412), ("\"99\"", 412), ("2", 400), ("W/\"2\"", 400), ("\"2\"", 200), ("*", 200)] {
-        assert_eq!(rename("C", etag).await.0.as_u16(), status, "{etag}");
-    }
-    let delete = |etag: &str| answer(server.request(Method::DELETE, &path).header("if-match", etag));
-    assert_eq!(delete("\"1\"").await.0.as_u16(), 412);
-    assert_eq!(delete("\"4\"").await.0.as_u16(), 204);
+    let rename = |name: &str| json!({ "name": name });
+    let camera = format!("/api/v1/cameras/{}", server.camera().await);
+    check_the_slower_loses(&server, Method::PATCH, &camera, rename).await;
+    let device = format!("/api/v1/devices/{}", server.lift().await.0);
+    check_the_slower_loses(&server, Method::PATCH, &device, rename).await;
+    let (status, site) = server.call(Method::POST, "/api/v1/sites", Some(json!({ "id": "north" }))).await;
+    assert_eq!((status, &site["version"]), (StatusCode::CREATED, &json!(1)), "{site}");
+    let steps = |text: &str| json!({ "steps": [{ "when": "still_there", "after_s": 1, "sound": "siren", "tell": [], "text": text }] });
+    check_the_slower_loses(&server, Method::PUT, "/api/v1/sites/north/escalation", steps).await;
+    check_the_slower_loses(&server, Method::PATCH, "/api/v1/sites/north", rename).await;
+    let person = json!({ "name": "Li", "password": "correct horse", "grants": [{ "role": "viewer", "site": null }] });
+    let (status, person) = server.call(Method::POST, "/api/v1/people", Some(person)).await;
+    assert_eq!((status, &person["version"]), (StatusCode::CREATED, &json!(1)), "{person}");
+    let person = format!("/api/v1/people/{}", person["id"].as_str().expect("an id"));
+    check_the_slower_loses(&server, Method::PATCH, &person, rename).await;
 }
 
 #[tokio::test]

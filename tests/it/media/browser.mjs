@@ -1,11 +1,15 @@
 // Plays a camera's live view in a real Chromium and prints how old, in ms, the pictures are that it shows. Each picture
 // carries the time at which it was taken as a row of blocks (see cost.rs). For tests/it/media/cost.rs:
 // node browser.mjs FOLDER_OF_NODE_MODULES SERVER CAMERA TOKEN PICTURES BITS BLOCK
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const [modules, server, camera, token, pictures, bits, block] = process.argv.slice(2);
 const { chromium } = createRequire(`${modules}/`)("playwright-core");
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const known = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const executablePath = process.env.CHROMIUM ?? known.find((path) => existsSync(path));
+if (!executablePath) throw new Error("no Chromium: run `scripts/setup web`, or name it in CHROMIUM");
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 try {
   const context = await browser.newContext({ bypassCSP: true });
   const page = await context.newPage();

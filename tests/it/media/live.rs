@@ -38,11 +38,11 @@ pub(super) enum What {
 
 impl Viewer {
     pub(super) async fn connect(world: &World, camera: &str) -> Self {
-        Self::connect_with(world, camera, None).await
+        Self::connect_with(world, camera, "", None).await
     }
 
-    /// With a receive buffer of so many bytes.
-    async fn connect_with(world: &World, camera: &str, buffer: Option<u32>) -> Self {
+    /// With a query, and with a receive buffer of so many bytes.
+    async fn connect_with(world: &World, camera: &str, query: &str, buffer: Option<u32>) -> Self {
         let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
         if let Some(bytes) = buffer {
             socket.set_recv_buffer_size(bytes).expect("a small buffer");
@@ -50,7 +50,7 @@ impl Viewer {
         let address = world.base.trim_start_matches("http://").parse().expect("an address");
         let stream = socket.connect(address).await.expect("it listens");
         let mut request =
-            format!("ws://{address}/api/v1/cameras/{camera}/live").into_client_request().expect("a request");
+            format!("ws://{address}/api/v1/cameras/{camera}/live{query}").into_client_request().expect("a request");
         let protocols = format!("yunti.live.v1, yunti.token.{}", world.token);
         request.headers_mut().insert("sec-websocket-protocol", protocols.parse().expect("a header"));
         let (socket, answer) = client_async(request, stream).await.expect("it upgrades");
@@ -272,6 +272,30 @@ async fn what_a_browser_cannot_play_comes_as_pictures_twice_a_second() {
     assert!(times[5].duration_since(times[0]) >= Duration::from_millis(1800), "more than two a second");
 }
 
+#[tokio::test]
+async fn who_asks_for_single_pictures_gets_them_from_the_start_each_after_its_boxes() {
+    let world = World::start("");
+    let clip = world.dir.path().join("ebike.mp4");
+    ebike_clip(&clip, |_| true);
+    let (_camera, uri) = world.rtsp(&clip, "127.0.0.1:0");
+    let camera = world.camera(&uri, &[], json!({})).await;
+    let mut viewer = Viewer::connect_with(&world, &camera, "?as=frames", None).await;
+    let is_jpeg = |got: &Got| matches!(&got.what, What::Binary(bytes) if bytes.starts_with(&[0xFF, 0xD8]));
+    let shows = |got: &Got| matches!(&got.what, What::Text(text) if text["tracks"][0]["label"] == "ebike");
+    viewer
+        .until("pictures with the e-bike", |got| got.windows(2).filter(|w| shows(&w[0]) && is_jpeg(&w[1])).count() >= 3)
+        .await;
+    assert!(is_text(&viewer.got[0], "frames"), "{:?}", viewer.got[0]);
+    assert_eq!(viewer.of_kind("frames").len(), 1, "told once");
+    assert_eq!(viewer.of_kind("init"), [Value::Null; 0]);
+    for pair in viewer.got.windows(2).filter(|pair| is_jpeg(&pair[1])) {
+        let What::Text(boxes) = &pair[0].what else { panic!("no boxes before a picture: {:?}", pair[0].what) };
+        assert_eq!((&boxes["kind"], boxes.get("pts_s")), (&json!("boxes"), None));
+    }
+    let (status, problem) = world.call("GET", &format!("/cameras/{camera}/live?as=film"), None).await;
+    assert_eq!(status, 400, "{problem}");
+}
+
 /// A noisy clip of about 6 Mbit/s, so that a stalled reader's buffers are full within a second.
 fn noisy_clip(path: &Path) {
     let encoder = "x264enc speed-preset=ultrafast tune=zerolatency key-int-max=5 bitrate=6000 threads=1";
@@ -285,7 +309,7 @@ async fn a_slow_viewer_skips_to_a_key_frame_is_told_and_slows_nobody() {
     noisy_clip(&clip);
     let (_camera, uri) = world.rtsp(&clip, "127.0.0.1:0");
     let camera = world.camera(&uri, &[], json!({})).await;
-    let mut slow = Viewer::connect_with(&world, &camera, Some(16 << 10)).await;
+    let mut slow = Viewer::connect_with(&world, &camera, "", Some(16 << 10)).await;
     slow.until("its first pictures", |got| fragments(got).len() >= 2).await;
     let mut quick = Viewer::connect(&world, &camera).await;
     // The slow one takes nothing while the quick one sees eight seconds.

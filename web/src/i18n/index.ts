@@ -4,6 +4,7 @@ import { prefs } from "../lib/prefs.svelte";
 import { en } from "./en";
 import { zh } from "./zh";
 import { fill, type Params } from "./fill";
+import { translated } from "./said";
 
 export type Key = keyof typeof en;
 
@@ -16,4 +17,9 @@ export function t(key: Key, params?: Params): string {
 export function word(group: string, name: string): string {
   const key = `${group}.${name}`;
   return key in en ? t(key as Key) : name;
+}
+
+/** What the server says, which is English, in the chosen language; as it is, when the page does not know it. */
+export function said(text: string): string {
+  return (prefs.lang === "zh-CN" && translated(text)) || text;
 }

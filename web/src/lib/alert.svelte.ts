@@ -19,9 +19,10 @@ class Alerting {
     addEventListener("click", first);
     addEventListener("keydown", first);
     first();
-    const stop = world.onAlarm((kind, alarm, sound) => {
-      if (kind === "escalated" && sound) this.#sound = sound;
-      if (kind === "raised" || alarm.state === "raised") this.#call(kind === "escalated" && sound ? sound : prefs.sound);
+    const stop = world.onAlarm((_kind, _alarm, sound) => {
+      // Also of one that somebody has acknowledged: that the e-bike is still there is news.
+      if (sound) this.#sound = sound;
+      this.#call(sound ?? prefs.sound);
     });
     this.#timer = setInterval(() => this.#again(), AGAIN_MS);
     return () => {

@@ -90,6 +90,11 @@ export async function ask<T>(method: string, path: string, body?: unknown, etag?
   };
 }
 
+/** The version of a thing that one has read, for `If-Match`: whoever changed it meanwhile is not overwritten. */
+export function etagOf(thing: { version: number }): string {
+  return `"${thing.version}"`;
+}
+
 export async function get<T>(path: string): Promise<T> {
   return (await ask<T>("GET", path)).body;
 }

@@ -140,6 +140,7 @@ export interface Probe {
 export interface Site {
   id: string;
   name: string;
+  version: number;
   buildings?: string[];
 }
 
@@ -153,6 +154,7 @@ export interface Person {
   name: string;
   grants: Grant[];
   disabled: boolean;
+  version: number;
   created_at: string;
   last_seen?: string | null;
 }

@@ -1,4 +1,5 @@
-// Plays one camera's live stream: fragmented MP4 through Media Source Extensions, or JPEG frames when there is no H.264.
+// Plays one camera's live stream: fragmented MP4 through Media Source Extensions, or JPEG frames when the browser cannot
+// play it or the camera sends no H.264.
 // The boxes are drawn for the picture that is on screen, by its time. Not here: which cameras are watched.
 
 import { word } from "../i18n";
@@ -54,6 +55,10 @@ export class Player {
   #buffer: SourceBuffer | null = null;
   #queue: ArrayBuffer[] = [];
   #boxes: Boxes[] = [];
+  /** What is seen in the JPEG that comes next. */
+  #coming: Box[] = [];
+  #frames = 0;
+  #asFrames = typeof MediaSource === "undefined";
   #url = "";
   #frame = 0;
   #retry = 0;
@@ -89,7 +94,7 @@ export class Player {
   }
 
   #connect(): void {
-    const made = socket(`/cameras/${this.#camera}/live`, "yunti.live.v1");
+    const made = socket(`/cameras/${this.#camera}/live${this.#asFrames ? "?as=frames" : ""}`, "yunti.live.v1");
     made.binaryType = "arraybuffer";
     this.#socket = made;
     made.addEventListener("message", (message) => {
@@ -123,8 +128,13 @@ export class Player {
       this.#pause = 500;
       this.#forget();
       this.#tell("frames", said.reason ?? "");
-    } else if (said.kind === "boxes" && typeof said.pts_s === "number") {
-      this.#boxes.push({ pts_s: said.pts_s, tracks: said.tracks ?? [] });
+    } else if (said.kind === "boxes") {
+      const tracks = said.tracks ?? [];
+      if (typeof said.pts_s !== "number") {
+        this.#coming = tracks;
+        return;
+      }
+      this.#boxes.push({ pts_s: said.pts_s, tracks });
       if (this.#boxes.length > BOXES_KEPT) this.#boxes.shift();
     }
   }
@@ -132,10 +142,7 @@ export class Player {
   #take(data: ArrayBuffer): void {
     const head = new Uint8Array(data, 0, Math.min(2, data.byteLength));
     if (head[0] === 0xff && head[1] === 0xd8) {
-      const old = this.#screen.image.src;
-      this.#screen.image.src = URL.createObjectURL(new Blob([data], { type: "image/jpeg" }));
-      if (old.startsWith("blob:")) URL.revokeObjectURL(old);
-      if (this.#way !== "frames") this.#tell("frames");
+      this.#showFrame(data);
       return;
     }
     // Of a stream that we were told to wait for no longer.
@@ -144,11 +151,27 @@ export class Player {
     this.#feed();
   }
 
+  #showFrame(jpeg: ArrayBuffer): void {
+    const { image } = this.#screen;
+    const [old, tracks] = [image.src, this.#coming];
+    // The boxes with the picture that they lie on.
+    image.onload = () => {
+      if (this.#way !== "frames") return;
+      this.#frames += 1;
+      this.#boxes = [{ pts_s: this.#frames, tracks }];
+    };
+    image.src = URL.createObjectURL(new Blob([jpeg], { type: "image/jpeg" }));
+    if (old.startsWith("blob:")) URL.revokeObjectURL(old);
+    if (this.#way !== "frames") this.#tell("frames");
+  }
+
   /** A new stream: a new source, so that nothing of the old time line is left. */
   #begin(mime: string): void {
     this.#forget();
-    if (typeof MediaSource === "undefined" || !MediaSource.isTypeSupported(mime)) {
-      this.#lose(mime);
+    if (!MediaSource.isTypeSupported(mime)) {
+      this.#asFrames = true;
+      this.#socket?.close();
+      this.#connect();
       return;
     }
     const source = new MediaSource();
