@@ -365,6 +365,7 @@ async fn act(
 /// How an alarm's picture is wanted.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct SnapshotQuery {
     /// As the camera saw it, without the box.
     #[serde(default)]

@@ -33,7 +33,7 @@ def camera(d: Dice, r: Room) -> Camera:
     roll = d.u(-0.22, 0.22)
     if r.open_air:
         w, h = d.pick(((384, 216), (384, 288), (320, 320), (288, 384)))
-        around, far, fov = d.u(0, 2 * math.pi), d.u(1.8, 5.5), d.u(30, 62)
+        around, far, fov = d.u(0, 2 * math.pi), d.u(1.6, 3.4), d.u(34, 70)  # nearer than what stands behind
         place = (far * math.cos(around), far * math.sin(around), d.u(0.7, 2.4) if d.chance(0.75) else d.u(2.4, 4.0))
         return Camera(place, (d.u(-0.35, 0.35), d.u(-0.35, 0.35), d.u(0.45, 0.9)), roll * 0.25, fov, False, w, h, "open")
     if r.hall:

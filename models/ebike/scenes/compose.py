@@ -136,7 +136,7 @@ def compose(
         name = v.kind if v else ready.source.path
         things.append(Placed(label, name, x, y, yaw, lean, v.mesh if v else None, ready))
         seat = v.seat if v else READY_SEAT
-        rides = {"ebike": 0.34, "bicycle": 0.12, "wheelchair": 0.6, "kick_scooter": 0.2}.get(label, 0.0)
+        rides = {"ebike": 0.34, "bicycle": 0.12, "wheelchair": 0.9 if r.open_air else 0.6, "kick_scooter": 0.2}.get(label, 0.0)
         if label == "kick_scooter" and seat and d.chance(rides):
             things.append(
                 Placed("person", "on", x, y, yaw, 0.0, Body(d.fork()).mesh(Pose(hands=_grips(seat))).moved((-0.1, 0, seat.foot_z)))
@@ -207,7 +207,8 @@ def compose(
         if at:
             things.append(Placed("clutter", v.kind, *at, mesh=v.mesh))
     if r.open_air:  # photographs are taken of something
-        cameras = [_aimed(c, d.pick([t for t in things if t.label != "person"] or things)) if things else c for c in cameras]
+        shown = [t for t in things if t.label not in ("person", "clutter")] or things
+        cameras = [_aimed(c, d.pick(shown)) if shown else c for c in cameras]
     gains = (d.u(0.88, 1.12), 1.0, d.u(0.88, 1.12))
     return Composition(r, cameras, things[:MAX_THINGS], story, d.u(0.34, 0.72), gains, d.u(0.85, 1.2), d)
 
