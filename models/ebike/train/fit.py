@@ -104,12 +104,18 @@ def main() -> None:
         net.restore_norms([batch(mixer, 12, 416, 256)[0] for _ in range(8)])
     ema = copy.deepcopy(net)
     net.to(device, memory_format=torch.channels_last).train()
+    if a.backbone_rate == 0:  # frozen: neither its weights nor what its norms have seen may move
+        for name in net.backbone:
+            net.convs[name].requires_grad_(False)
+            if name in net.norms:
+                net.norms[name].requires_grad_(False)
+                net.norms[name].eval()
     groups: dict[bool, list] = {True: [], False: []}
     for bank in (net.convs, net.norms):
         for name, m in bank.items():
-            groups[name in net.backbone] += list(m.parameters())
+            groups[name in net.backbone] += [p for p in m.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(
-        [{"params": groups[True], "factor": a.backbone_rate}, {"params": groups[False], "factor": 1.0}], lr=a.rate, weight_decay=5e-4
+        [{"params": g, "factor": f} for g, f in ((groups[True], a.backbone_rate), (groups[False], 1.0)) if g], lr=a.rate, weight_decay=5e-4
     )
     if state:
         step = state["step"]
