@@ -13,7 +13,7 @@ TEXT = """\
 name = "ebike"
 description = "What stands in a lift: e-bike, bicycle, kick scooter, wheelchair, pram, trolley, person"
 licence = "Apache-2.0"
-origin = "YOLOX-nano (Megvii, Apache-2.0) fine-tuned on scenes rendered by this project"
+origin = "YOLOX-nano (Megvii, Apache-2.0) and, for the second look, EfficientNet-Lite0 (Google, Apache-2.0), both trained further on scenes rendered by this project"
 
 [file]
 path = "{path}"

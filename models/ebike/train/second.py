@@ -178,8 +178,19 @@ def batch(crops: Crops, waiting: list[tuple[np.ndarray, int]], size: int) -> tup
     return torch.from_numpy(np.ascontiguousarray(x, np.float32)), torch.tensor([label for _, label in took])
 
 
+class BothWays(torch.nn.Module):
+    """The mean of what the net says of a crop and of its mirror image: steadier, for twice the time of one candidate."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.look = look
+
+    def forward(self, crops: Tensor) -> Tensor:
+        return (self.look(crops) + self.look(crops.flip(3))) / 2
+
+
 def export(look: Look, out: Path) -> None:
-    write(look.eval(), out, "labels")
+    write(BothWays(look).eval(), out, "labels")
     smaller(out)
     print(f"{out.name}: {out.stat().st_size / 1e6:.2f} MB", flush=True)
 
