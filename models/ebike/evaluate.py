@@ -56,7 +56,7 @@ class Second:
     at the box's cell. A floor of threshold ** (1 / (1 - weight)) loses nothing; boxes below it are dropped.
     """
 
-    def __init__(self, path: Path, floor: float = 0.34, weight: float = 0.2, most: int = 6) -> None:
+    def __init__(self, path: Path, floor: float = 0.16, weight: float = 0.5, most: int = 6) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = 1, 3
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -321,9 +321,9 @@ def main() -> None:
     p.add_argument("--coco", type=Path, help="a COCO export with annotations.json, such as held-back alarms of a site")
     p.add_argument("--clips", type=Path)
     p.add_argument("--second", type=Path, help="a classifier that looks again at each candidate")
-    p.add_argument("--second-weight", type=float, default=0.2, help="its share in the score, 0 to 1")
-    p.add_argument("--second-floor", type=float, default=0.34, help="the e-bike score that makes a candidate")
-    p.add_argument("--threshold", type=float, default=0.35)
+    p.add_argument("--second-weight", type=float, default=0.5, help="its share in the score, 0 to 1")
+    p.add_argument("--second-floor", type=float, default=0.16, help="the e-bike score that makes a candidate")
+    p.add_argument("--threshold", type=float, default=0.5)
     p.add_argument("--margin", type=float, help="count e-bike boxes only when so far ahead of rivals, as the server's rule does")
     p.add_argument("--every", type=int, default=2, help="look at every n-th picture of a clip (2 = 5 looks a second)")
     p.add_argument("--rides", type=Path, help="rendered rides of rivals, loose or packed")
