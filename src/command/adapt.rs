@@ -230,6 +230,16 @@ pub fn adapt(request: &AdaptRequest, out: &mut dyn Write) -> Result<bool, AdaptE
     let run = whole(&request.out)?;
     fs::create_dir_all(&run).map_err(at(&run))?;
     let (base, model) = (whole(&request.base)?, run.join("ebike.onnx"));
+    let mut manifest = Step::new("writing the manifest", "train.manifest")
+        .with("--model", &model)
+        .with("--out", run.join("model.toml"));
+    // The second look goes on with the new detector as it did with the old.
+    let second = request.training.join("second.onnx");
+    if second.is_file() {
+        let beside = run.join("second.onnx");
+        fs::copy(&second, &beside).map_err(at(&second))?;
+        manifest = manifest.with("--second", beside);
+    }
     let steps = [
         Step::new("training", "train.fit")
             .with("--base", &base)
@@ -244,9 +254,7 @@ pub fn adapt(request: &AdaptRequest, out: &mut dyn Write) -> Result<bool, AdaptE
             .with("--base", &base)
             .with("--weights", run.join("ema.pt"))
             .with("--out", &model),
-        Step::new("writing the manifest", "train.manifest")
-            .with("--model", &model)
-            .with("--out", run.join("model.toml")),
+        manifest,
     ];
     for step in steps {
         writeln!(out, "{} …", step.name)?;
