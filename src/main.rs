@@ -186,7 +186,7 @@ struct AdaptArgs {
     /// Python with what the training folder's requirements.txt lists; `work/venv/bin/python` there when left out.
     #[arg(long)]
     python: Option<PathBuf>,
-    /// Base weights, yolox_nano_coco_416.onnx.
+    /// Base weights, `yolox_nano_coco_416.onnx`.
     #[arg(long, env = "YUNTI_BASE")]
     base: PathBuf,
     /// Renders to train on as well; `renders` in the training folder when left out.

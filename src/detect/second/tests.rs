@@ -1,5 +1,7 @@
 //! Crops against values computed by hand; scores at their limits.
 
+#![expect(clippy::float_cmp, reason = "whole numbers and copies come out exactly")]
+
 use super::*;
 use crate::{
     base::Size,

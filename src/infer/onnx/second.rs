@@ -52,7 +52,7 @@ impl Second {
     fn check_input(&self, manifest: &Manifest) -> Result<(), InferError> {
         let size = self.model.look.size;
         let [input] = self.session.inputs() else {
-            return Err(self.wrong(manifest, format!("must be one tensor, not {}", self.session.inputs().len())));
+            return Err(self.wrong(manifest, &format!("must be one tensor, not {}", self.session.inputs().len())));
         };
         let shape = declared(input.dtype());
         let fits = shape.len() == 4 && shape[1..].iter().zip([3, size, size]).all(|(d, w)| d.is_none_or(|d| d == w));
@@ -61,7 +61,7 @@ impl Second {
         if input.name() != self.model.input || !fits || !open {
             return Err(self.wrong(
                 manifest,
-                format!(
+                &format!(
                     "is `{}` of shape {}, [second] makes it `{}` of shape [N,3,{size},{size}] (N open)",
                     input.name(),
                     declared_text(&shape),
@@ -72,7 +72,7 @@ impl Second {
         Ok(())
     }
 
-    fn wrong(&self, manifest: &Manifest, problem: String) -> InferError {
+    fn wrong(&self, manifest: &Manifest, problem: &str) -> InferError {
         InferError::Input {
             model: manifest.name.clone(),
             manifest: manifest.path.clone(),
