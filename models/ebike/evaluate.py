@@ -66,20 +66,19 @@ class Second:
 
     def __call__(self, x: np.ndarray, scale: float, found: list[Found], size: tuple[int, int]) -> list[Found]:
         """``x`` is the detector's input; ``found`` is in the pixels of the picture [h, w], ``scale`` times smaller than those of ``x``."""
-        vehicles = [f for f in found if f.label == EBIKE and f.score >= self._floor]
+        # They come best first.
+        candidates = [f for f in found if f.label == EBIKE and f.score >= self._floor][: self._most]
         out = [f for f in found if f.label != EBIKE]
-        self.looks.append(0)
-        if not vehicles:
+        self.looks.append(len(candidates))
+        if not candidates:
             return out
-        keep = range(min(len(vehicles), self._most))  # they come best first
-        self.looks[-1] = len(keep)
         canvas = x.transpose(1, 2, 0).astype(np.uint8)
-        boxes = [tuple(v * scale for v in inside_picture(vehicles[k].box, size)) for k in keep]
+        boxes = [tuple(v * scale for v in inside_picture(c.box, size)) for c in candidates]
         crops = np.stack([look_at(canvas, b, self._size) for b in boxes]).transpose(0, 3, 1, 2)
-        for k, p in zip(keep, self._session.run(None, {"crops": np.ascontiguousarray(crops, np.float32)})[0], strict=True):
-            first = np.array(vehicles[k].others)
+        for c, p in zip(candidates, self._session.run(None, {"crops": np.ascontiguousarray(crops, np.float32)})[0], strict=True):
+            first = np.array(c.others)
             others = tuple(float(v) for v in first ** (1 - self._weight) * p[: len(first)] ** self._weight)
-            out.append(Found(EBIKE, others[EBIKE], vehicles[k].box, others))
+            out.append(Found(EBIKE, others[EBIKE], c.box, others))
         return sorted(out, key=lambda f: -f.score)
 
 

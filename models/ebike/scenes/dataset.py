@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from boxes import boxes_of
 
 from . import assets
 from .cars import leaves
-from .compose import Composition, compose
+from .compose import Composition, Placed, compose
 from .sensor import develop, exposure
 from .stage import Stage
 
@@ -47,19 +48,22 @@ def render_scene(stage: Stage, out: Path, name: str, seed: str, library: list[as
     for k, camera in enumerate(c.cameras):
         stage.camera(camera)
         light, mask = stage.render(hash_of(seed)), stage.mask()
-        found = boxes_of(mask, [t.label for t in c.things])
-        note = {
-            "story": c.story,
-            "view": camera.view,
-            "fov_deg": round(camera.fov_deg),
-            "fisheye": camera.fisheye,
-            "things": [{"label": t.label, "kind": t.kind} for t in c.things],
-            "objects": [{"label": label, "box": box, "index": index} for label, box, index in found],
-        }
-        shot = f"{name}{'abcdefgh'[k]}"
-        cv2.imwrite(str(out / f"{shot}.png"), develop(light, exposure(light, c.level), c.gains, c.contrast))
-        cv2.imwrite(str(out / f"{shot}.mask.png"), mask)
-        (out / f"{shot}.json").write_text(json.dumps(note))  # written last: its presence means complete
+        picture = develop(light, exposure(light, c.level), c.gains, c.contrast)
+        about = {"story": c.story, "view": camera.view, "fov_deg": round(camera.fov_deg), "fisheye": camera.fisheye}
+        keep(out / f"{name}{'abcdefgh'[k]}", picture, mask, c.things, about)
+
+
+def keep(shot: Path, picture: np.ndarray, mask: np.ndarray, things: Sequence[Placed], about: dict) -> None:
+    """Writes SHOT.png, SHOT.mask.png and SHOT.json: what ``about`` says, the things there, and the boxes of what shows."""
+    found = boxes_of(mask, [t.label for t in things])
+    note = {
+        **about,
+        "things": [{"label": t.label, "kind": t.kind} for t in things],
+        "objects": [{"label": label, "box": box, "index": index} for label, box, index in found],
+    }
+    cv2.imwrite(f"{shot}.png", picture)
+    cv2.imwrite(f"{shot}.mask.png", mask)
+    Path(f"{shot}.json").write_text(json.dumps(note))  # written last: its presence means complete
 
 
 def hash_of(seed: str) -> int:

@@ -1,6 +1,6 @@
 """Renders rides of rivals that training never sees: python -m scenes.rides OUT --seed 900 --count 200
 
-A ride is five looks by one camera, a fifth of a second apart and more while the door is open: a rival comes in and
+A ride is five looks by one camera: a rival comes in through the open door and
 stands, people shift their weight, and no e-bike is there. Each look is OUT/SEED_NUMBERv.png with mask and note as
 ``scenes.dataset`` writes them. A rule that wants three of five looks must not trigger on any of these rides.
 Shapes are the ready models that training never loads and procedural ones of seeds it never uses.
@@ -9,20 +9,15 @@ Shapes are the ready models that training never loads and procedural ones of see
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-
-from boxes import boxes_of
-
 from . import assets
 from .cars import leaves
 from .compose import Composition, Placed, compose
-from .dataset import hash_of
+from .dataset import hash_of, keep
 from .dice import Dice
 from .sensor import develop, exposure
 from .stage import Stage
@@ -69,18 +64,8 @@ def render_ride(stage: Stage, out: Path, name: str, seed: str, library: list[ass
         stage.camera(c.cameras[0])
         light, mask = stage.render(hash_of(f"{seed}{look}"), samples), stage.mask()
         gain = exposure(light, c.level) if gain is None else gain
-        note = {
-            "story": "ride",
-            "ride": name,
-            "look": look,
-            "view": "ceiling",
-            "things": [{"label": t.label, "kind": t.kind} for t in c.things],
-            "objects": [{"label": lb, "box": box, "index": i} for lb, box, i in boxes_of(mask, [t.label for t in c.things])],
-        }
-        shot = f"{name}{'abcde'[look]}"
-        cv2.imwrite(str(out / f"{shot}.png"), develop(light, gain, c.gains, c.contrast))
-        cv2.imwrite(str(out / f"{shot}.mask.png"), mask)
-        (out / f"{shot}.json").write_text(json.dumps(note))
+        about = {"story": "ride", "ride": name, "look": look, "view": "ceiling"}
+        keep(out / f"{name}{'abcde'[look]}", develop(light, gain, c.gains, c.contrast), mask, c.things, about)
 
 
 def main() -> None:

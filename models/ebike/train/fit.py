@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning at barriers wast
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from boxes import CLASSES
 
@@ -45,7 +45,7 @@ def batch(mixer: Mixer, size: int, width: int, height: int) -> tuple[Tensor, lis
 
 
 @torch.no_grad()
-def average(into: Net, net: Net, step: int, decay: float) -> None:
+def average(into: nn.Module, net: nn.Module, step: int, decay: float) -> None:
     """Exponential moving average, quick at first."""
     d = min(decay, (step + 1) / (step + 11))
     for a, b in zip(into.parameters(), net.parameters(), strict=True):
@@ -124,6 +124,11 @@ def main() -> None:
     ema.to(device).eval()
     (a.out / "args.json").write_text(json.dumps({k: str(v) for k, v in vars(a).items()}, indent=1))
 
+    def keep() -> None:
+        save(a.out / "ema.pt", {"net": ema.cpu().state_dict(), "step": step, "classes": CLASSES})
+        save(last, {"net": net.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
+        ema.to(device)
+
     sums, began, draw_s = np.zeros(4), time.monotonic(), 0.0
     chooser = random.Random(a.seed * 7 + step)
     since = step
@@ -150,11 +155,8 @@ def main() -> None:
             sums[:] = 0
         if step % a.refresh == 0:
             renders.refresh()
-            save(a.out / "ema.pt", {"net": ema.cpu().state_dict(), "step": step, "classes": CLASSES})
-            save(last, {"net": net.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
-            ema.to(device)
-    save(a.out / "ema.pt", {"net": ema.cpu().state_dict(), "step": step, "classes": CLASSES})
-    save(last, {"net": net.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
+            keep()
+    keep()
     print(f"stopped at step {step} of {a.steps}", flush=True)
 
 

@@ -8,12 +8,17 @@ from pathlib import Path
 
 from boxes import CLASSES
 
+ORIGIN = "YOLOX-nano (Megvii, Apache-2.0) fine-tuned on scenes rendered by this project"
+ORIGIN_OF_BOTH = (
+    "YOLOX-nano (Megvii, Apache-2.0) and, for the second look, EfficientNet-Lite0 (Google, Apache-2.0), "
+    "both trained further on scenes rendered by this project"
+)
 TEXT = """\
 # Written by train/manifest.py; what the figures mean is in CARD.md.
 name = "ebike"
 description = "What stands in a lift: e-bike, bicycle, kick scooter, wheelchair, pram, trolley, person"
 licence = "Apache-2.0"
-origin = "YOLOX-nano (Megvii, Apache-2.0) and, for the second look, EfficientNet-Lite0 (Google, Apache-2.0), both trained further on scenes rendered by this project"
+origin = "{origin}"
 
 [file]
 path = "{path}"
@@ -65,7 +70,8 @@ def main() -> None:
     a = p.parse_args()
     classes = ", ".join(f'"{c}"' for c in CLASSES)
     digest = hashlib.sha256(a.model.read_bytes()).hexdigest()
-    text = TEXT.format(path=a.model.name, sha256=digest, classes=classes, score=a.score)
+    origin = ORIGIN_OF_BOTH if a.second else ORIGIN
+    text = TEXT.format(origin=origin, path=a.model.name, sha256=digest, classes=classes, score=a.score)
     if a.second:
         seen_by = hashlib.sha256(a.second.read_bytes()).hexdigest()
         text += SECOND.format(path=a.second.name, sha256=seen_by, floor=a.floor, weight=a.weight)

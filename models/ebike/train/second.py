@@ -30,7 +30,7 @@ from decode import decode, inside_picture, letterbox, look_at, overlap
 
 from .augment import Mixer
 from .data import Renders, coco_shots, real_frames
-from .fit import rate, save
+from .fit import average, rate, save
 from .look import LABELS, SIZE, Look, published
 
 PERSON, NOTHING = CLASSES.index("person"), len(CLASSES)
@@ -245,6 +245,11 @@ def main() -> None:
         real += coco_shots(folder)
     print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}", flush=True)
     crops = Crops(Mixer(renders, real, a.seed * 100_000 + step, a.real_share), a.detector, a.seed * 100_000 + step)
+
+    def keep() -> None:
+        save(a.out / "ema.pt", {"look": ema.state_dict(), "step": step})
+        save(last, {"look": look.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
+
     waiting: list[tuple[np.ndarray, int]] = []
     counts = np.ones(len(LABELS))
     cost_sum, right, seen, began, since = 0.0, np.zeros(len(LABELS)), np.zeros(len(LABELS)), time.monotonic(), step
@@ -262,10 +267,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(look.parameters(), 5.0)
         optimiser.step()
         pulled(look, start, a.pull)
-        d = min(a.decay, (step + 1) / (step + 11))
-        with torch.no_grad():
-            for p_ema, p_now in zip(ema.parameters(), look.parameters(), strict=True):
-                p_ema.lerp_(p_now, 1 - d)
+        average(ema, look, step, a.decay)
         step += 1
         cost_sum += float(cost.detach())
         hit = logits.detach().argmax(1) == y
@@ -276,12 +278,10 @@ def main() -> None:
             print(f"{step} loss {cost_sum / 25:.3f} {(time.monotonic() - began) / (step - since):.2f} s/step, right: {named}", flush=True)
             cost_sum = 0.0
             right[:], seen[:] = 0, 0
-        if step % 100 == 0 or step == a.steps:
+        if step % 100 == 0:
             renders.refresh()
-            save(a.out / "ema.pt", {"look": ema.state_dict(), "step": step})
-            save(last, {"look": look.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
-    save(a.out / "ema.pt", {"look": ema.state_dict(), "step": step})
-    save(last, {"look": look.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
+            keep()
+    keep()
     export(ema, a.out / "second.onnx")
 
 
