@@ -10,7 +10,7 @@ use yunti::{
         decode::{Decoder, Family, Output, Thresholds},
         nms::{Candidate, suppress},
     },
-    frame::letterbox::{ColourOrder, Letterbox, Placement, TensorSpec},
+    frame::letterbox::{Letterbox, TensorSpec},
 };
 
 const ANCHORS: usize = 3549;
@@ -27,16 +27,7 @@ fn values(row: usize, busy: usize) -> Vec<f32> {
 }
 
 fn decode(c: &mut Criterion) {
-    let spec = TensorSpec {
-        width: 416,
-        height: 416,
-        colour: ColourOrder::Bgr,
-        scale: 1.0,
-        mean: [0.0; 3],
-        std: [1.0; 3],
-        placement: Placement::TopLeft,
-        pad: 114,
-    };
+    let spec = TensorSpec::yolox(416, 416);
     let letterbox = Letterbox::of(Size { width: 1280, height: 720 }, &spec);
     let mut group = c.benchmark_group("decode 3549 anchors");
     for (family, name, fixed) in [(Family::Yolox, "yolox", 5), (Family::Yolov8, "yolov8", 4)] {

@@ -7,7 +7,7 @@ use yunti::{
     base::Size,
     frame::{
         Colorimetry, OwnedPlanes, PixelFormat, Pixels,
-        letterbox::{ColourOrder, Placement, TensorSpec, letterbox_into},
+        letterbox::{TensorSpec, letterbox_into},
     },
 };
 
@@ -25,16 +25,7 @@ fn picture(format: PixelFormat, width: u32, height: u32) -> Pixels {
 }
 
 fn letterbox(c: &mut Criterion) {
-    let spec = TensorSpec {
-        width: 416,
-        height: 416,
-        colour: ColourOrder::Bgr,
-        scale: 1.0,
-        mean: [0.0; 3],
-        std: [1.0; 3],
-        placement: Placement::TopLeft,
-        pad: 114,
-    };
+    let spec = TensorSpec::yolox(416, 416);
     let mut out = vec![0.0; spec.len()];
     let mut group = c.benchmark_group("letterbox to 416×416");
     for (name, format, width, height) in [

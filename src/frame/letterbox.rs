@@ -45,6 +45,21 @@ pub struct TensorSpec {
 }
 
 impl TensorSpec {
+    /// What YOLOX takes: BGR 0..=255 as they are, top left, the rest 114 (Megvii YOLOX, `preproc` in `data_augment.py`).
+    #[must_use]
+    pub const fn yolox(width: usize, height: usize) -> Self {
+        Self {
+            width,
+            height,
+            colour: ColourOrder::Bgr,
+            scale: 1.0,
+            mean: [0.0; 3],
+            std: [1.0; 3],
+            placement: Placement::TopLeft,
+            pad: 114,
+        }
+    }
+
     /// Values of one picture: 3 × height × width.
     #[must_use]
     pub const fn len(&self) -> usize {

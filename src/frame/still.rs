@@ -53,7 +53,7 @@ fn level(value: f32) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::letterbox::{ColourOrder, Placement, TensorSpec, letterbox_into};
+    use crate::frame::letterbox::{ColourOrder, TensorSpec, letterbox_into};
 
     #[test]
     fn a_flat_colour_comes_back_whatever_the_size() {
@@ -62,16 +62,7 @@ mod tests {
                 let rgb: Vec<u8> = colour.iter().copied().cycle().take(3 * (width * height) as usize).collect();
                 let size = Size { width, height };
                 let pixels = from_rgb(size, &rgb).unwrap();
-                let spec = TensorSpec {
-                    width: 2,
-                    height: 2,
-                    colour: ColourOrder::Rgb,
-                    scale: 1.0,
-                    mean: [0.0; 3],
-                    std: [1.0; 3],
-                    placement: Placement::TopLeft,
-                    pad: 0,
-                };
+                let spec = TensorSpec { colour: ColourOrder::Rgb, pad: 0, ..TensorSpec::yolox(2, 2) };
                 let mut out = [0.0; 12];
                 letterbox_into(&pixels, &spec, &mut out);
                 for (plane, expected) in out.chunks(4).zip(colour) {

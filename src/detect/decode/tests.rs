@@ -3,25 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    base::Size,
-    frame::letterbox::{ColourOrder, Placement, TensorSpec},
-};
+use crate::{base::Size, frame::letterbox::TensorSpec};
 
 const THRESHOLDS: Thresholds = Thresholds { score: 0.3, nms_iou: 0.5 };
 
 /// A 128 × 64 picture in a 64 × 64 model: half size, top left.
 fn half() -> Letterbox {
-    let spec = TensorSpec {
-        width: 64,
-        height: 64,
-        colour: ColourOrder::Bgr,
-        scale: 1.0,
-        mean: [0.0; 3],
-        std: [1.0; 3],
-        placement: Placement::TopLeft,
-        pad: 114,
-    };
+    let spec = TensorSpec::yolox(64, 64);
     Letterbox::of(Size { width: 128, height: 64 }, &spec)
 }
 

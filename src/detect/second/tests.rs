@@ -3,23 +3,9 @@
 #![expect(clippy::float_cmp, reason = "whole numbers and copies come out exactly")]
 
 use super::*;
-use crate::{
-    base::Size,
-    frame::letterbox::{ColourOrder, Placement},
-};
+use crate::base::Size;
 
-fn spec() -> TensorSpec {
-    TensorSpec {
-        width: 64,
-        height: 32,
-        colour: ColourOrder::Bgr,
-        scale: 1.0,
-        mean: [0.0; 3],
-        std: [1.0; 3],
-        placement: Placement::TopLeft,
-        pad: 114,
-    }
-}
+const SPEC: TensorSpec = TensorSpec::yolox(64, 32);
 
 fn look(size: usize, margin: f32) -> SecondLook {
     SecondLook { candidate: Label::new("ebike"), floor: 0.3, weight: 0.25, most: 2, size, margin }
@@ -36,11 +22,10 @@ fn tensor(spec: &TensorSpec) -> Vec<f32> {
 }
 
 fn crop(look: &SecondLook, corners: [f32; 4]) -> Vec<f32> {
-    let spec = spec();
-    let letterbox = Letterbox::of(Size { width: 64, height: 32 }, &spec);
+    let letterbox = Letterbox::of(Size { width: 64, height: 32 }, &SPEC);
     let rect = NormRect { x0: corners[0] / 64.0, y0: corners[1] / 32.0, x1: corners[2] / 64.0, y1: corners[3] / 32.0 };
     let mut out = vec![0.0; look.crop_len()];
-    look.crop_into(&tensor(&spec), &spec, &letterbox, rect, &mut out);
+    look.crop_into(&tensor(&SPEC), &SPEC, &letterbox, rect, &mut out);
     out
 }
 

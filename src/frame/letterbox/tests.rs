@@ -15,19 +15,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::frame::OwnedPlanes;
 
-fn spec(width: usize, height: usize) -> TensorSpec {
-    TensorSpec {
-        width,
-        height,
-        colour: ColourOrder::Bgr,
-        scale: 1.0,
-        mean: [0.0; 3],
-        std: [1.0; 3],
-        placement: Placement::TopLeft,
-        pad: 114,
-    }
-}
-
 /// A picture whose samples come from `sample(plane, x, y)`, rows `extra` bytes longer than needed and the rest garbage.
 fn picture(
     format: PixelFormat,
@@ -172,7 +159,7 @@ proptest! {
             scale: 1.0 / 255.0,
             mean: [0.485, 0.456, 0.406],
             std: [0.229, 0.224, 0.225],
-            ..spec(out_width, out_height)
+            ..TensorSpec::yolox(out_width, out_height)
         };
         let worst = difference(&pixels, &spec);
         prop_assert!(worst <= 1.65, "off by {worst} levels");
@@ -183,7 +170,7 @@ proptest! {
     fn at_native_size_it_is_exact(width in 1u32..50, height in 1u32..50, nv12: bool, seed: u32) {
         let format = if nv12 { PixelFormat::Nv12 } else { PixelFormat::I420 };
         let pixels = picture(format, Colorimetry::Bt709Limited, (width, height), 3, noise(seed));
-        let worst = difference(&pixels, &spec(width as usize, height as usize));
+        let worst = difference(&pixels, &TensorSpec::yolox(width as usize, height as usize));
         prop_assert!(worst <= 0.01, "off by {worst} levels");
     }
 
@@ -192,7 +179,7 @@ proptest! {
         width in 1u32..5000, height in 1u32..5000, centre: bool,
         x0 in 0.0f32..1.0, y0 in 0.0f32..1.0, x1 in 0.0f32..1.0, y1 in 0.0f32..1.0,
     ) {
-        let spec = TensorSpec { placement: if centre { Placement::Centre } else { Placement::TopLeft }, ..spec(416, 320) };
+        let spec = TensorSpec { placement: if centre { Placement::Centre } else { Placement::TopLeft }, ..TensorSpec::yolox(416, 320) };
         let b = Letterbox::of(Size { width, height }, &spec);
         let rect = b.rect([x0 * b.width + b.x, y0 * b.height + b.y, x1 * b.width + b.x, y1 * b.height + b.y]);
         for (got, expected) in [(rect.x0, x0), (rect.y0, y0), (rect.x1, x1), (rect.y1, y1)] {
@@ -212,7 +199,7 @@ fn known_colours_arrive_in_every_colorimetry() {
     ] {
         let pixels = picture(PixelFormat::I420, colorimetry, (16, 16), 0, |plane, _, _| yuv[plane]);
         let mut out = vec![0.0; 3 * 8 * 8];
-        letterbox_into(&pixels, &spec(8, 8), &mut out);
+        letterbox_into(&pixels, &TensorSpec::yolox(8, 8), &mut out);
         for (value, expected) in [(out[0], 0.0), (out[64], 0.0), (out[128], 255.0)] {
             assert!((value - expected).abs() < 2.5, "{colorimetry:?}: {value} instead of {expected}");
         }
@@ -222,7 +209,7 @@ fn known_colours_arrive_in_every_colorimetry() {
 #[test]
 fn a_hd_picture_lies_top_left_above_its_padding() {
     let pixels = picture(PixelFormat::I420, Colorimetry::Bt709Limited, (1280, 720), 0, noise(7));
-    let spec = spec(416, 416);
+    let spec = TensorSpec::yolox(416, 416);
     let letterbox = Letterbox::of(pixels.size, &spec);
     assert_eq!(letterbox, Letterbox { x: 0.0, y: 0.0, width: 416.0, height: 234.0 });
     assert!(difference(&pixels, &spec) <= 1.65);
@@ -241,6 +228,6 @@ fn an_empty_picture_is_all_padding() {
     )
     .unwrap();
     let mut out = vec![0.0; 3 * 4 * 4];
-    letterbox_into(&pixels, &spec(4, 4), &mut out);
+    letterbox_into(&pixels, &TensorSpec::yolox(4, 4), &mut out);
     assert!(out.iter().all(|v| (v - 114.0).abs() < 1e-3));
 }
