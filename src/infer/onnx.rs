@@ -1,4 +1,4 @@
-//! Runs models by ONNX Runtime: the only file that names `ort`. Not here: manifests, batches, reading outputs.
+//! Runs models by ONNX Runtime: with its folder the only place that names `ort`. Not here: manifests, batches, reading outputs.
 //!
 //! The library is loaded at run time, once per process. An engine belongs to one thread; each session has one
 //! intra-op thread (the owner's own) and does not spin. On small nets more threads buy nothing; more engines do.
@@ -10,20 +10,16 @@ use std::{
 
 use ort::{
     environment::Environment,
-    ep::{self, ExecutionProvider},
     logging::LogLevel,
-    session::{
-        Session, SessionOutputs,
-        builder::{GraphOptimizationLevel, SessionBuilder},
-    },
-    value::{TensorElementType, TensorRef, ValueType},
+    session::{Session, SessionOutputs},
+    value::TensorRef,
 };
 
 use crate::{
     base::{Size, clock},
     detect::{
         Detection, Detections, Stamps,
-        decode::{Decoder, Family, Output, OutputShape, declared_text},
+        decode::{Decoder, Family, Output, OutputShape},
     },
     frame::{
         Frame,
@@ -33,10 +29,12 @@ use crate::{
 };
 
 use second::Second;
+use session::{Net, check_input, declared, open_session};
 
 use super::{Batch, Engine, EngineOptions, EngineReport, InferError, Manifest, Provider};
 
 mod second;
+mod session;
 
 /// Batch sizes that calibration tries, as far as they are allowed and still gain.
 const BATCH_SIZES: [usize; 6] = [1, 2, 4, 8, 16, 32];
@@ -373,104 +371,13 @@ impl Engine for OnnxEngine {
     }
 }
 
-/// What a session has to know of its network.
-struct Net<'a> {
-    /// For the log.
-    name: &'a str,
-    /// Name of the one input.
-    input: &'a str,
-    width: usize,
-    height: usize,
-}
-
-impl<'a> Net<'a> {
-    fn of(manifest: &'a Manifest) -> Self {
-        let (width, height) = (manifest.tensor.width, manifest.tensor.height);
-        Self { name: &manifest.name, input: &manifest.input, width, height }
-    }
-}
-
-fn open_session(
-    runtime: &Runtime,
-    net: &Net<'_>,
-    options: &EngineOptions,
-    weights: &[u8],
-    provider: Provider,
-) -> Result<Session, String> {
-    let accelerator = provider != Provider::Cpu;
-    if accelerator {
-        let there = match provider {
-            Provider::TensorRt => ep::TensorRT::is_available(),
-            Provider::Cuda => ep::CUDA::is_available(),
-            _ => ep::OpenVINO::is_available(),
-        };
-        if !there.map_err(|e| e.to_string())? {
-            return Err(format!("{} was built without it", runtime.library.display()));
-        }
-    }
-    let build = || -> ort::Result<SessionBuilder> {
-        let mut builder = Session::builder(&runtime.environment)?
-            .with_optimization_level(GraphOptimizationLevel::All)?
-            .with_intra_threads(1)?
-            .with_inter_threads(1)?
-            .with_intra_op_spinning(false)?
-            .with_inter_op_spinning(false)?
-            .with_memory_pattern(true)?
-            .with_log_id(net.name)?;
-        match provider {
-            Provider::TensorRt => tensorrt(net, options).register(&mut builder)?,
-            Provider::Cuda => ep::CUDA::default().register(&mut builder)?,
-            Provider::OpenVino => ep::OpenVINO::default().register(&mut builder)?,
-            Provider::Cpu => {}
-        }
-        Ok(builder)
-    };
-    build().and_then(|mut builder| builder.commit_from_memory(weights)).map_err(|e| e.message().to_owned())
-}
-
-/// TensorRT builds one engine for all batch sizes; it takes minutes, so it is kept.
-fn tensorrt(net: &Net<'_>, options: &EngineOptions) -> ep::TensorRT {
-    let shape = |pictures: usize| format!("{}:{pictures}x3x{}x{}", net.input, net.height, net.width);
-    let provider = ep::TensorRT::default()
-        .with_profile_min_shapes(shape(1))
-        .with_profile_opt_shapes(shape(options.max_batch.clamp(1, 8)))
-        .with_profile_max_shapes(shape(options.max_batch.max(1)));
-    match &options.cache {
-        Some(cache) => provider
-            .with_engine_cache(true)
-            .with_engine_cache_path(cache.display())
-            .with_timing_cache(true)
-            .with_timing_cache_path(cache.display()),
-        None => provider,
-    }
-}
-
 /// Compares what the network declares with the manifest; returns the pictures per run that it allows.
 fn check_declared(session: &Session, manifest: &Manifest, decoder: &Decoder) -> Result<usize, InferError> {
-    let wrong =
-        |problem: String| InferError::Input { model: manifest.name.clone(), manifest: manifest.path.clone(), problem };
-    let names: Vec<&str> = session.inputs().iter().map(ort::value::Outlet::name).collect();
-    let [input] = session.inputs() else {
-        return Err(wrong(format!("must be one tensor, the network has {}: {}", names.len(), names.join(", "))));
-    };
-    if input.name() != manifest.input {
-        return Err(wrong(format!("is called `{}`, the manifest names it `{}`", input.name(), manifest.input)));
-    }
-    let shape = declared(input.dtype());
-    if input.dtype().tensor_type() != Some(TensorElementType::Float32) {
-        return Err(wrong(format!("`{}` is {}, needed is a tensor of f32", input.name(), input.dtype())));
-    }
-    let wanted = [3, manifest.tensor.height, manifest.tensor.width];
-    let fits = shape.len() == 4 && shape[1..].iter().zip(wanted).all(|(d, w)| d.is_none_or(|d| d == w));
-    let most = shape.first().copied().flatten().unwrap_or(usize::MAX);
-    if !fits || (most != 1 && most != usize::MAX) {
-        let [c, h, w] = wanted;
-        return Err(wrong(format!(
-            "`{}` has the shape {}, the manifest makes it [N,{c},{h},{w}] (N open or 1)",
-            input.name(),
-            declared_text(&shape)
-        )));
-    }
+    let most = check_input(session, &Net::of(manifest)).map_err(|problem| InferError::Input {
+        model: manifest.name.clone(),
+        manifest: manifest.path.clone(),
+        problem,
+    })?;
     let outputs: Vec<(String, Vec<Option<usize>>)> =
         session.outputs().iter().map(|o| (o.name().to_owned(), declared(o.dtype()))).collect();
     decoder.check(&outputs).map_err(|shape| InferError::Output {
@@ -479,11 +386,6 @@ fn check_declared(session: &Session, manifest: &Manifest, decoder: &Decoder) -> 
         shape: Box::new(shape),
     })?;
     Ok(most)
-}
-
-/// Sizes of a tensor; `None` for those known only at run time.
-fn declared(value: &ValueType) -> Vec<Option<usize>> {
-    value.tensor_shape().map(|shape| shape.iter().map(|d| usize::try_from(*d).ok()).collect()).unwrap_or_default()
 }
 
 fn run<'s>(

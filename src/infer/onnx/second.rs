@@ -4,7 +4,8 @@ use ort::{session::Session, value::TensorRef};
 
 use super::{
     super::{EngineOptions, InferError, Manifest, Provider, manifest::SecondModel},
-    Net, Runtime, declared, open_session,
+    Runtime,
+    session::{Net, check_input, open_session},
 };
 use crate::{
     detect::{
@@ -42,42 +43,20 @@ impl Second {
             weights: model.weights.clone(),
             reason,
         })?;
-        let mut second = Self { model: model.clone(), session, crops: Vec::new() };
-        second.check_input(manifest)?;
-        second.crops.resize(model.look.crop_len(), 0.0);
-        second.opinions(manifest, 1)?;
-        Ok(Some(second))
-    }
-
-    fn check_input(&self, manifest: &Manifest) -> Result<(), InferError> {
-        let size = self.model.look.size;
-        let [input] = self.session.inputs() else {
-            return Err(self.wrong(manifest, &format!("must be one tensor, not {}", self.session.inputs().len())));
-        };
-        let shape = declared(input.dtype());
-        let fits = shape.len() == 4 && shape[1..].iter().zip([3, size, size]).all(|(d, w)| d.is_none_or(|d| d == w));
-        // Candidates come in any number.
-        let open = shape.first().is_some_and(Option::is_none);
-        if input.name() != self.model.input || !fits || !open {
-            return Err(self.wrong(
-                manifest,
-                &format!(
-                    "is `{}` of shape {}, [second] makes it `{}` of shape [N,3,{size},{size}] (N open)",
-                    input.name(),
-                    declared_text(&shape),
-                    self.model.input
-                ),
-            ));
-        }
-        Ok(())
-    }
-
-    fn wrong(&self, manifest: &Manifest, problem: &str) -> InferError {
-        InferError::Input {
+        let taken = check_input(&session, &net).and_then(|most| match most {
+            1 => {
+                Err(format!("`{}` takes one crop at a time; N must be open, candidates come in any number", net.input))
+            }
+            _ => Ok(()),
+        });
+        taken.map_err(|problem| InferError::Input {
             model: manifest.name.clone(),
             manifest: manifest.path.clone(),
-            problem: format!("of the second look ({}) {problem}", self.model.weights.display()),
-        }
+            problem: format!("of the second look ({}) {problem}", model.weights.display()),
+        })?;
+        let mut second = Self { model: model.clone(), session, crops: vec![0.0; model.look.crop_len()] };
+        second.opinions(manifest, 1)?;
+        Ok(Some(second))
     }
 
     /// Looks again at the candidates of a run: `tensor` holds its pictures, `seen` what the detector saw in each. What
