@@ -22,6 +22,7 @@ use crate::{
     access::Sites,
     alarm::{Act, AlarmSighting},
     base::{AlarmId, SiteId},
+    flow::sights,
     media::{self, BoxMark, Colour},
     store::{AlarmFilter, KeptAlarm, Named, OrderRecord},
 };
@@ -384,11 +385,10 @@ pub(super) async fn snapshot(
     match tokio::fs::read(media::alarm_picture(&state.media_dir, id)).await {
         Ok(plain) => {
             let bytes = match kept.alarm.sighting {
-                Some(sighting) if !query.plain => {
-                    let drawn = tokio::task::spawn_blocking(move || media::marked(&plain, &[mark(&sighting)])).await;
-                    drawn.map_err(Problem::internal)?.map_err(Problem::internal)?
-                }
-                _ => plain,
+                Some(sighting) if !query.plain => sights::encoded(move || media::marked(&plain, &[mark(&sighting)]))
+                    .await
+                    .map_err(Problem::internal)?,
+                _ => plain.into(),
             };
             let kind = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),

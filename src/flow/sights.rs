@@ -83,14 +83,23 @@ impl Sight {
     /// # Errors
     /// A picture that cannot be a JPEG.
     pub async fn jpeg(&self) -> Result<Bytes, SightError> {
-        static PLACES: Semaphore = Semaphore::const_new(ENCODERS);
-        let encode = async || {
-            let ended = |e: &dyn std::fmt::Display| SightError::Ended(e.to_string());
-            let _place = PLACES.acquire().await.map_err(|e| ended(&e))?;
-            let pixels = self.frame.pixels.clone();
-            let encoded = tokio::task::spawn_blocking(move || media::snapshot(&pixels, &[])).await;
-            Ok(Bytes::from(encoded.map_err(|e| ended(&e))??))
-        };
+        let pixels = self.frame.pixels.clone();
+        let encode = || encoded(move || media::snapshot(&pixels, &[]));
         self.jpeg.get_or_try_init(encode).await.cloned()
     }
+}
+
+/// Makes a JPEG for somebody who asks, on a blocking thread, when one of the few places for that is free: however many
+/// look at pictures at once, the frame path keeps its cores.
+///
+/// # Errors
+/// What `encode` gives, or its thread ended.
+pub async fn encoded(
+    encode: impl FnOnce() -> Result<Vec<u8>, SnapshotError> + Send + 'static,
+) -> Result<Bytes, SightError> {
+    static PLACES: Semaphore = Semaphore::const_new(ENCODERS);
+    let ended = |e: &dyn std::fmt::Display| SightError::Ended(e.to_string());
+    let _place = PLACES.acquire().await.map_err(|e| ended(&e))?;
+    let jpeg = tokio::task::spawn_blocking(encode).await.map_err(|e| ended(&e))?;
+    Ok(Bytes::from(jpeg?))
 }
