@@ -16,6 +16,7 @@ use std::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::{holds_something, private_folder};
 use crate::{
     access::Sites,
     alarm::{AlarmKind, AlarmState},
@@ -106,7 +107,7 @@ struct CategoryWire {
 /// # Errors
 /// `out` is not empty; the store or a file cannot be read or written.
 pub async fn export(data: &Path, out: &Path) -> Result<Exported, AdaptError> {
-    if out.exists() && fs::read_dir(out).map_err(at(out))?.next().is_some() {
+    if holds_something(out).map_err(at(out))? {
         return Err(AdaptError::NotEmpty(out.to_owned()));
     }
     if !data.join("yunti.db").is_file() {
@@ -115,7 +116,7 @@ pub async fn export(data: &Path, out: &Path) -> Result<Exported, AdaptError> {
     let mut exported = Exported::default();
     let mut parts = [TRAIN, HELD_BACK].map(|name| (out.join(name), Coco::default()));
     for (folder, coco) in &mut parts {
-        fs::create_dir_all(&*folder).map_err(at(folder))?;
+        private_folder(folder).map_err(at(folder))?;
         coco.categories.push(CategoryWire { id: 1, name: EBIKE.to_owned() });
     }
     let store = Store::open_shared(data)?;

@@ -4,15 +4,16 @@
 //! written under another name and renamed when it is whole. Not here: how the database is copied (`store`).
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, File},
     io::{self, Read},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Component, Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::{holds_something, private_folder};
 use crate::{
     base::{Wall, clock},
     store::{Store, StoreError},
@@ -76,7 +77,7 @@ impl Manifest {
 /// # Errors
 /// There is no database in `data`; `to` is not empty; something cannot be read or written. Then `to` is not there.
 pub fn backup(data: &Path, to: &Path) -> Result<Manifest, BackupError> {
-    if to.exists() && fs::read_dir(to).map_err(at(to))?.next().is_some() {
+    if holds_something(to).map_err(at(to))? {
         return Err(BackupError::NotEmpty(to.to_owned()));
     }
     let part = beside(to);
@@ -103,7 +104,7 @@ pub fn restore(from: &Path, data: &Path) -> Result<Manifest, BackupError> {
     if data.join(DATABASE).exists() {
         return Err(BackupError::HasData(data.to_owned()));
     }
-    if data.exists() && fs::read_dir(data).map_err(at(data))?.next().is_some() {
+    if holds_something(data).map_err(at(data))? {
         return Err(BackupError::NotEmpty(data.to_owned()));
     }
     let manifest = read_manifest(from)?;
@@ -203,14 +204,14 @@ fn fresh_folder(path: &Path) -> Result<(), BackupError> {
         }
         _ => {}
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))
+    private_folder(path).map_err(at(path))
 }
 
 /// Copies a file, durably and open to its owner alone; makes its folder.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
     if let Some(folder) = to.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        private_folder(folder)?;
     }
     let mut target = File::options().write(true).create_new(true).mode(0o600).open(to)?;
     io::copy(&mut source, &mut target)?;
