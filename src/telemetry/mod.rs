@@ -55,7 +55,7 @@ pub fn frame_gap(camera: impl Display, gap: Duration) {
     histogram!("yunti_frame_gap_seconds", "camera" => camera.to_string()).record(gap.as_secs_f64());
 }
 
-/// Time one stage took: `decode`, `wait`, `tensor`, `infer`, `frame_to_confirmed`, `frame_to_accepted`, `store`.
+/// Time one stage took: `decode`, `wait`, `tensor`, `infer`, `second_look`, `frame_to_confirmed`, `frame_to_accepted`, `store`.
 pub fn stage(stage: &'static str, took: Duration) {
     histogram!("yunti_stage_seconds", "stage" => stage).record(took.as_secs_f64());
 }
