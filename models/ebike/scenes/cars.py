@@ -56,6 +56,11 @@ def wall(d: Dice) -> Paint:
     )
 
 
+def sheet_steel(d: Dice) -> Paint:
+    """What most cars are lined with: grey, finely ground, hardly a reflection in it."""
+    return Paint(d.grey(0.38, 0.66), metallic=1, roughness=d.u(0.36, 0.6), smudge=d.u(0, 0.15))
+
+
 def floor(d: Dice) -> Paint:
     g = d.u(0.08, 0.7)
     c = (g, g * d.u(0.88, 1), g * d.u(0.7, 1))
@@ -118,6 +123,32 @@ def _hangings(b: Builder, d: Dice, x: float, y: float, z: float) -> None:
                 b.box((xc, y - 0.013, zc), (w + e, 0.013, h + e), edge)
 
 
+def _advertising(b: Builder, d: Dice, x: float, y: float, z: float) -> None:
+    """Large posters behind clear sheets in broad frames, side by side, a screen above the door and notices, as advertisers fit them."""
+    rim = Paint(d.pick(((0.8,) * 3, (0.8,) * 3, (0.5,) * 3, (0.05,) * 3)), roughness=0.35)
+    clear = Paint((0.9, 0.93, 0.95), roughness=d.u(0.03, 0.15), see_through=d.u(0.75, 0.92))
+    for s in (-1, 1):
+        n = d.weighted({0: 0.2, 1: 0.45, 2: 0.35})
+        for i in range(n):
+            w, h = d.u(0.2, 0.32), d.u(0.3, 0.5)
+            yc = (y - w - 0.08) * ((2 * i / (n - 1) - 1) if n > 1 else d.u(-1, 1))
+            zc, e = min(d.u(1.3, 1.6), z - h - 0.12), d.u(0.03, 0.06)
+            b.quad((s * (x - 0.03), yc, zc), (0, -s * w, 0), (0, 0, h), Paint((0.5,) * 3, roughness=0.3, picture=adverts.poster(d)))
+            b.quad((s * (x - 0.05), yc, zc), (0, -s * w, 0), (0, 0, h), clear)
+            for yy, zz, hy, hz in ((w, 0, e, h + e), (-w, 0, e, h + e), (0, h, w, e), (0, -h, w, e)):
+                b.box((s * (x - 0.025), yc + yy, zc + zz), (0.028, hy / 2 if zz == 0 else hy, hz if zz == 0 else hz / 2), rim)
+    for _ in range(d.i(0, 3)):
+        w, h, s = d.u(0.1, 0.18), d.u(0.07, 0.16), d.sign()
+        paper = Paint((0.5,) * 3, roughness=0.5, picture=adverts.notice(d))
+        if d.chance(0.5):
+            b.quad((s * (x - 0.012), d.u(-0.6, 0.6) * y, d.u(1.1, 1.9)), (0, -s * w, 0), (0, 0, h), paper)
+        else:
+            b.quad((d.u(-0.5, 0.5) * x, y - 0.012, d.u(1.1, 1.9)), (w, 0, 0), (0, 0, h), paper)
+    if d.chance(0.35):
+        screen = Paint((0.5,) * 3, roughness=0.1, glow=d.u(0.4, 1.5), picture=adverts.poster(d))
+        b.quad((d.u(-0.3, 0.3) * x, y - 0.03, d.u(1.5, 1.8)), (0.24, 0, 0), (0, 0, 0.15), screen)
+
+
 def _seams(b: Builder, d: Dice, x: float, y: float, z: float) -> None:
     """Joints between the wall's panels."""
     dark = Paint(d.grey(0.02, 0.15), roughness=0.6)
@@ -129,17 +160,21 @@ def _seams(b: Builder, d: Dice, x: float, y: float, z: float) -> None:
         b.quad((t * x, y - 0.004, z / 2), (0.006, 0, 0), (0, 0, z / 2), dark)
 
 
-def room(d: Dice, hall: bool = False, opening: float | None = None, sizes: tuple[float, float, float] | None = None) -> Room:
-    """A random car; ``hall`` makes it a wider room in front of a lift or in a corridor."""
+def room(
+    d: Dice, hall: bool = False, opening: float | None = None, sizes: tuple[float, float, float] | None = None, plain: bool = False
+) -> Room:
+    """A random car; ``hall`` makes it a wider room in front of a lift or in a corridor, ``plain`` a car as most are: steel, tiles, adverts."""
     b = Builder()
     if sizes:
         x, y, z = sizes
     elif hall:
         x, y, z = d.u(1.1, 2.4), d.u(1.4, 2.8), d.u(2.4, 3)
+    elif plain:
+        x, y, z = d.u(0.65, 0.9), d.u(0.65, 0.95), d.u(2.15, 2.4)
     else:
         x, y, z = d.u(0.58, 1.02), d.u(0.65, 1.15), d.u(2.15, 2.5)
-    main = wall(d)
-    back = main if d.chance(0.45) else wall(d)
+    main = sheet_steel(d) if plain else wall(d)
+    back = main if plain or d.chance(0.45) else wall(d)
     dim = d.chance(0.17)
     power = d.u(1.2, 5) if dim else d.u(5, 18)
     b.quad((0, 0, 0), (x, 0, 0), (0, y, 0), floor(d))
@@ -150,7 +185,7 @@ def room(d: Dice, hall: bool = False, opening: float | None = None, sizes: tuple
     b.quad((-x, 0, z / 2), (0, y, 0), (0, 0, z / 2), main)
     b.quad((x, 0, z / 2), (0, -y, 0), (0, 0, z / 2), main)
     b.quad((0, y, z / 2), (x, 0, 0), (0, 0, z / 2), back)
-    if d.chance(0.3):  # mirror, upper half or whole
+    if d.chance(0.1 if plain else 0.3):  # mirror, upper half or whole
         low = d.pick((0.1, 0.85))
         b.quad(
             (0, y - 0.008, (low + z - 0.1) / 2),
@@ -161,8 +196,8 @@ def room(d: Dice, hall: bool = False, opening: float | None = None, sizes: tuple
     if d.chance(0.7):
         _seams(b, d, x, y, z)
     door = min(x - 0.04, d.u(0.4, 0.55))
-    leaf = wall(d)
-    open_now = d.u(0.5, 1.0) if d.chance(0.38) else 0.0
+    leaf = sheet_steel(d) if plain else wall(d)
+    open_now = d.u(0.5, 1.0) if d.chance(0.25 if plain else 0.38) else 0.0
     if opening is not None:
         open_now = opening
     top = 2.1
@@ -185,7 +220,7 @@ def room(d: Dice, hall: bool = False, opening: float | None = None, sizes: tuple
     b.quad((0, -y - 1.9, 2.7), (2.6, 0, 0), (0, -1.8, 0), outside)
     b.box((0, -y - 0.06, 0.002), (door, 0.06, 0.006), STEEL)  # sill
     _lights(b, d, x, y, z, power)
-    _hangings(b, d, x, y, z)
+    (_advertising if plain else _hangings)(b, d, x, y, z)
     if d.chance(0.8):
         s = d.sign()
         panel = Paint((0.5,) * 3, metallic=0.3, roughness=0.35, picture=adverts.buttons(d), glow=0.05)

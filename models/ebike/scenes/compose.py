@@ -106,9 +106,10 @@ def compose(
     d = Dice(seed)
     story = story or d.weighted({"ebike": 0.43, "rival": 0.38, "people": 0.13, "empty": 0.06})
     setting = setting or d.weighted({"car": 0.66, "hall": 0.16, "open": 0.18})
-    r = yard(d.fork()) if setting == "open" else room(d.fork(), setting == "hall")
+    plain = setting == "car" and d.chance(0.6)
+    r = yard(d.fork()) if setting == "open" else room(d.fork(), setting == "hall", plain=plain)
     eyes = d.fork()
-    cameras = [camera(eyes.fork(), r) for _ in range(views)]
+    cameras = [camera(eyes.fork(), r, plain) for _ in range(views)]
     spot = _Floor(d.fork(), r)
     things: list[Placed] = []
 

@@ -47,7 +47,7 @@ def render_scene(stage: Stage, out: Path, name: str, seed: str, library: list[as
     put_up(stage, c, [f for folder in a.panoramas for f in sorted(folder.glob("*.hdr"))])
     for k, camera in enumerate(c.cameras):
         stage.camera(camera)
-        light, mask = stage.render(hash_of(seed)), stage.mask()
+        light, mask = stage.render(hash_of(seed), a.samples), stage.mask()
         picture = develop(light, exposure(light, c.level), c.gains, c.contrast)
         about = {"story": c.story, "view": camera.view, "fov_deg": round(camera.fov_deg), "fisheye": camera.fisheye}
         keep(out / f"{name}{'abcdefgh'[k]}", picture, mask, c.things, about)
@@ -77,6 +77,7 @@ def main() -> None:
     p.add_argument("--start", type=int, default=0)
     p.add_argument("--count", type=int, default=100)
     p.add_argument("--seconds", type=float, default=1e9)
+    p.add_argument("--samples", type=int, default=4, help="light paths a pixel before denoising; 2 takes two thirds of the time of 4")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--assets", type=Path, default=os.environ.get("YUNTI_ASSETS"), help="folder with clean/ and unclear/ models")
     p.add_argument("--unseen", action="store_true", help="render the shapes that training never sees")

@@ -66,7 +66,7 @@ def accessories(b: Builder, d: Dice, length: float, seat: Seat, colour: Paint, r
                 (bx + 0.02, s * d.u(0.26, 0.34), bz - d.u(0, 0.06)), (0.16 * size, 0.12 * size, 0.14 * size), c, 0.8,
                 rough=crumple(d.noise(), 0.009),
             )  # fmt: skip
-    if d.chance(0.25):  # wind-proof apron or quilt over the front
+    if d.chance(0.15):  # wind-proof apron or quilt over the front
         c = paint.cloth(d)
         b.blob(
             (bx + d.u(-0.08, 0.08), 0, bz - d.u(0.28, 0.4)), (d.u(0.1, 0.22), d.u(0.28, 0.42), d.u(0.32, 0.46)), c, 0.55,
