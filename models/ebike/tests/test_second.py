@@ -7,8 +7,8 @@ import torch
 from compare import against, reading
 from decode import PAD, Found, look_at
 from evaluate import Judged
-from train.look import LABELS, SIZE, Look
-from train.second import label_of, learning, pulled, widened
+from train.look import BLOCKS, LABELS, LOWER, SIZE, Look
+from train.second import MAPS, Pool, label_of, learning, widened
 
 
 def test_look_at_is_square_centred_and_padded() -> None:
@@ -33,7 +33,8 @@ TRUTH = np.array([[10, 10, 60, 60, 0], [20, 0, 50, 50, 6], [100, 10, 140, 60, 3]
         ((98, 12, 138, 58), 3),
         ((150, 12, 172, 88), 6),
         ((180, 100, 220, 140), 7),
-        ((20, 20, 40, 40), None),  # a part of the e-bike: who could say
+        ((15, 30, 45, 55), 0),  # a good part of the e-bike
+        ((20, 20, 40, 40), None),  # a small part: who could say
         ((0, 0, 150, 100), None),  # far too large, but an e-bike is in it
     ],
 )
@@ -50,29 +51,42 @@ def test_look_gives_probabilities() -> None:
     assert rows.sum(1).numpy() == pytest.approx([1, 1], abs=1e-5)
 
 
-def test_only_the_head_moves_at_first_and_the_trunk_stays_near_where_it_was() -> None:
+def test_the_lower_part_stays_as_published_and_all_above_it_learns() -> None:
     torch.manual_seed(0)
     look = Look()
     start = {k: v.clone() for k, v in look.trunk.named_parameters()}
     optimiser = learning(look, 1e-2, 1e-3)
     x, y = torch.rand(2, 3, SIZE, SIZE) * 255, torch.tensor([0, 3])
+    with torch.no_grad():
+        assert tuple(look.trunk.lower(x).shape) == (2, *MAPS)
+    torch.nn.functional.cross_entropy(look.logits(x), y).backward()
+    optimiser.step()
+    moved = {k.split(".")[1] for k, v in look.trunk.named_parameters() if k.startswith("_blocks") and (v - start[k]).abs().sum() > 0}
+    assert moved == {str(k) for k in range(LOWER, len(BLOCKS))}
+    stem = ("_conv_stem.weight", "_bn0.weight", "_bn0.bias")
+    assert all(torch.equal(look.trunk.get_parameter(k), start[k]) for k in stem)
 
-    def step(trunk: float) -> None:
-        optimiser.param_groups[0]["lr"] = trunk
-        optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(look.logits(x), y).backward()
-        optimiser.step()
 
-    def gone() -> float:
-        return sum(float((v - start[k]).abs().sum()) for k, v in look.trunk.named_parameters())
+class Drawn:
+    """Crops of one grey each, which is their number."""
 
-    step(0.0)
-    assert gone() == 0
-    step(1e-3)
-    far = gone()
-    assert far > 0
-    pulled(look, start, 0.5)
-    assert gone() == pytest.approx(far / 2, rel=1e-3)
+    def __init__(self) -> None:
+        self.count = 0
+
+    def draw(self) -> list[tuple[np.ndarray, int]]:
+        self.count += 1
+        return [(np.full((SIZE, SIZE, 3), self.count, np.uint8), self.count % 3)] * 2
+
+
+def test_a_full_pool_gives_up_its_oldest_crops() -> None:
+    pool = Pool(Drawn(), Look().trunk, 6, 1)
+    pool.fill(3)
+    assert (len(pool), pool.labels.tolist()) == (4, [1, 1, 2, 2, -1, -1])
+    assert set(pool.batch(50)[1].tolist()) == {1, 2}
+    pool.fill(4)
+    assert (len(pool), pool.drawn, pool.labels.tolist()) == (6, 8, [1, 1, 2, 2, 0, 0])
+    assert pool.batch(5)[0].shape == (5, *MAPS)
+    assert pool.weights()[3] > pool.weights()[0]
 
 
 def picture(ebike: bool, score: float) -> Judged:

@@ -41,6 +41,8 @@ class Recipe:
     any_turn: float = 0.12
     grey: float = 0.08
     stamp: float = 0.3
+    roughen: float = 0.5
+    people: float = 0.35
     zoom: tuple[float, float] = (0.65, 1.6)
 
 
@@ -110,8 +112,74 @@ def paste(
     return np.clip(part * alpha + canvas * (1 - alpha), 0, 255).astype(np.uint8), kept + fresh
 
 
+def stand(r: random.Random, picture: np.ndarray, boxes: Boxes, person: Shot) -> tuple[np.ndarray, Boxes]:
+    """Puts a person cut out of a real frame here: half of the time in front of a vehicle, of which more than half stays in sight."""
+    height, width = picture.shape[:2]
+    source, mask = person.picture, person.mask
+    tall = r.uniform(0.3, 0.95) * height
+    scale = tall / source.shape[0]
+    m = cv2.getRotationMatrix2D((source.shape[1] / 2, source.shape[0] / 2), r.uniform(-35, 35), scale)
+    m[0, 1] += r.uniform(-0.15, 0.15) * scale
+    vehicles = [b for b in boxes if CLASSES[int(b[4])] != "person"]
+    if vehicles and r.random() < 0.6:
+        b = r.choice(vehicles)
+        at = (r.uniform(b[0] - 0.2 * (b[2] - b[0]), b[2] + 0.2 * (b[2] - b[0])), r.uniform(b[1], b[3]) - tall * r.uniform(0.0, 0.35))
+    else:
+        at = (r.uniform(0, width), r.uniform(0.1, 0.9) * height)
+    m[:, 2] += np.array(at) - m @ [source.shape[1] / 2, source.shape[0] / 2, 1]
+    if r.random() < 0.5:
+        source, mask = source[:, ::-1], mask[:, ::-1]
+    cut = cv2.warpAffine(mask, m, (width, height), flags=cv2.INTER_NEAREST) > 0
+    if cut.sum() < 200:
+        return picture, boxes
+
+    def hidden(b: list[float]) -> float:
+        return float(cut[int(max(b[1], 0)) : int(b[3]) + 1, int(max(b[0], 0)) : int(b[2]) + 1].mean())
+
+    if any(hidden(b) > 0.45 for b in vehicles):
+        return picture, boxes
+    part = cv2.warpAffine(source, m, (width, height), flags=cv2.INTER_AREA).astype(np.float32)
+    if r.random() < 0.7:  # other clothes, other light
+        hsv = cv2.cvtColor(np.clip(part, 0, 255).astype(np.uint8), cv2.COLOR_BGR2HSV).astype(np.float32)
+        hsv[..., 0] = (hsv[..., 0] + r.uniform(0, 180)) % 180
+        hsv[..., 2] = 255 * (hsv[..., 2] / 255) ** r.uniform(0.5, 1.3)
+        part = cv2.cvtColor(np.clip(hsv, 0, 255).astype(np.uint8), cv2.COLOR_HSV2BGR).astype(np.float32)
+    alpha = cv2.GaussianBlur(cut.astype(np.float32), (3, 3), 0)[..., None]
+    kept = [b for b in boxes if CLASSES[int(b[4])] != "person" or hidden(b) < 0.55]
+    ys, xs = np.where(cut)
+    kept.append([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1, CLASSES.index("person")])
+    return np.clip(part * alpha + picture * (1 - alpha), 0, 255).astype(np.uint8), kept
+
+
+def roughen(r: random.Random, noise: np.random.RandomState, picture: np.ndarray) -> np.ndarray:
+    """What sets cameras apart from a renderer: halos of sharpening, veil, odd filters and colours, coarse noise."""
+    f = picture.astype(np.float32)
+    h, w = f.shape[:2]
+    if r.random() < 0.5:
+        f = f + r.uniform(0.4, 2.0) * (f - cv2.GaussianBlur(f, (0, 0), r.choice((0.8, 1.2, 2, 4, 8))))
+    if r.random() < 0.35:
+        veil = r.uniform(0.1, 0.5)
+        f = f * (1 - veil) + r.uniform(60, 220) * veil
+    if r.random() < 0.3:
+        kernel = noise.randn(3, 3) * r.uniform(0.1, 0.35)
+        kernel -= kernel.mean()
+        kernel[1, 1] += 1
+        f = cv2.filter2D(f, -1, kernel.astype(np.float32))
+    if r.random() < 0.25:
+        cell = r.choice((2, 4, 16))
+        coarse = noise.randn(max(2, h // cell), max(2, w // cell)).astype(np.float32)
+        f = f + cv2.resize(coarse, (w, h), interpolation=cv2.INTER_CUBIC)[..., None] * r.uniform(4, 20)
+    if r.random() < 0.2:
+        f = f @ (np.eye(3) + noise.randn(3, 3) * 0.2).T.astype(np.float32)
+    if r.random() < 0.15:
+        f = np.repeat(f.mean(2, keepdims=True), 3, 2)
+    return np.clip(f, 0, 255).astype(np.uint8)
+
+
 def spoil(r: random.Random, noise: np.random.RandomState, picture: np.ndarray, recipe: Recipe) -> np.ndarray:
     """Colour, light, time stamps, smears, blur, small chips, noise and compression."""
+    if r.random() < recipe.roughen:
+        picture = roughen(r, noise, picture)
     f = picture.astype(np.float32)
     if r.random() < 0.75:
         hsv = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV).astype(np.float32)
@@ -186,8 +254,16 @@ class Mixer:
     """Draws training pictures from a pool of shots."""
 
     def __init__(
-        self, pool: Callable[[], Sequence[Shot]], real: Sequence[Shot], seed: int, real_share: float, recipe: Recipe | None = None
+        self,
+        pool: Callable[[], Sequence[Shot]],
+        real: Sequence[Shot],
+        seed: int,
+        real_share: float,
+        recipe: Recipe | None = None,
+        people: Sequence[Shot] = (),
     ) -> None:
+        """``people`` are cut out of real frames: their picture and mask hold nothing else."""
+        self._people = people
         self._pool, self._real, self._real_share = pool, real, real_share
         self._recipe = recipe or Recipe()
         self._r, self._noise = random.Random(seed), np.random.RandomState(seed)
@@ -225,6 +301,9 @@ class Mixer:
                 names = ("ebike",) if donor.has("ebike") and r.random() < 0.5 else RIVALS
                 of = [i for i, n in enumerate(donor.labels) if n in names]
                 picture, boxes = paste(r, picture, boxes, donor, recipe, r.choice(of) if of else None)
+        if self._people and r.random() < recipe.people:
+            for _ in range(r.choice((1, 1, 2))):
+                picture, boxes = stand(r, picture, boxes, r.choice(self._people))
         picture = spoil(r, self._noise, picture, recipe)
         out = np.array(boxes, np.float32).reshape(-1, 5)
         out[:, [0, 2]] = out[:, [0, 2]].clip(0, width)

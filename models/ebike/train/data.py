@@ -58,14 +58,59 @@ def _pseudo(picture: np.ndarray, session: object) -> Shot:
     return Shot(picture, mask, tuple(labels), real=True)
 
 
-def real_frames(clips: Path | None, panoramas: list[Path], base: Path, per_clip: int = 60, per_panorama: int = 14) -> list[Shot]:
-    """Frames of real clips (CC BY) and views cut out of panoramas (CC0), as backgrounds and negatives."""
+def cut_people(clips: Path | None, base: Path, every: int = 6) -> list[Shot]:
+    """People of real clips (CC BY) with their outlines, for a still camera: what differs from the frames that show nobody."""
+    session, out = _session(base), []
+    for path in sorted(clips.glob("*.mp4")) if clips else []:
+        video, frames, empty = cv2.VideoCapture(str(path)), [], []
+        for n in range(int(video.get(cv2.CAP_PROP_FRAME_COUNT))):
+            if not video.grab():
+                break
+            ok, frame = video.retrieve() if n % every == 0 else (False, None)
+            if not ok:
+                continue
+            x, scale = letterbox(frame, 416, 416)
+            people = [f for f in decode(session.run(None, {"images": x[None]})[0][0], 416, 416, scale, 0.25) if f.label == 0]
+            frames += [(frame, f.box) for f in people if f.score >= 0.5]
+            if not people:
+                empty.append(frame)
+        if len(empty) < 5:
+            continue
+        nobody = np.median(np.stack(empty[:60]), 0)
+        for frame, box in frames:
+            shot = _cut(frame, nobody, box)
+            if shot is not None:
+                out.append(shot)
+    return out
+
+
+def _cut(frame: np.ndarray, nobody: np.ndarray, box: tuple[float, float, float, float], margin: int = 6) -> Shot | None:
+    h, w = frame.shape[:2]
+    x0, y0, x1, y1 = max(0, int(box[0]) - margin), max(0, int(box[1]) - margin), min(w, int(box[2]) + margin), min(h, int(box[3]) + margin)
+    if y1 - y0 < 90 or x1 - x0 < 30:
+        return None
+    apart = np.abs(cv2.GaussianBlur(frame, (3, 3), 0).astype(np.float32) - nobody)[y0:y1, x0:x1].max(2) > 22
+    blobs = cv2.morphologyEx(apart.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    outlines, _ = cv2.findContours(
+        cv2.morphologyEx(blobs, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    if not outlines:
+        return None
+    mask = cv2.drawContours(np.zeros_like(blobs), [max(outlines, key=cv2.contourArea)], -1, 1, -1)
+    return Shot(frame[y0:y1, x0:x1].copy(), mask, ("person",), real=True) if 0.25 < mask.mean() < 0.85 else None
+
+
+def _session(base: Path) -> object:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 3, 1
-    session = onnxruntime.InferenceSession(str(base), options, providers=["CPUExecutionProvider"])
-    out = []
+    return onnxruntime.InferenceSession(str(base), options, providers=["CPUExecutionProvider"])
+
+
+def real_frames(clips: Path | None, panoramas: list[Path], base: Path, per_clip: int = 60, per_panorama: int = 14) -> list[Shot]:
+    """Frames of real clips (CC BY) and views cut out of panoramas (CC0), as backgrounds and negatives."""
+    session, out = _session(base), []
     for path in sorted(clips.glob("*.mp4")) if clips else []:
         video = cv2.VideoCapture(str(path))
         total = int(video.get(cv2.CAP_PROP_FRAME_COUNT))

@@ -26,7 +26,7 @@ from boxes import CLASSES
 
 from .assign import loss
 from .augment import Mixer
-from .data import Renders, coco_shots, real_frames
+from .data import Renders, coco_shots, cut_people, real_frames
 from .net import Net
 
 # (width, height) of a batch; wide ones match how a 16:9 camera fills the input, small ones give more steps an hour.
@@ -94,7 +94,7 @@ def main() -> None:
     net, step = Net(a.base), 0
     last = a.out / "last.pt"
     state = torch.load(last, map_location="cpu") if last.exists() else None
-    mixer = Mixer(renders, real, a.seed + (state["step"] if state else 0), a.real_share)
+    mixer = Mixer(renders, real, a.seed + (state["step"] if state else 0), a.real_share, people=cut_people(a.clips, a.base))
     if state or (a.start and a.start.suffix != ".onnx"):
         net.add_norms()
         net.load_state_dict(state["net"] if state else torch.load(a.start, map_location="cpu")["net"])

@@ -1,7 +1,8 @@
 """The second look's net: EfficientNet-Lite0 (ImageNet weights, Apache-2.0) with a head of its own.
 
-It sees one candidate's crop, larger and better centred than the detector did, and says what it is. Its weights start from
-ImageNet's, which have seen real motor scooters and bicycles, and all of them are trained on (see ``train.second``).
+It sees one candidate's crop, larger and better centred than the detector did, and says what it is. Its lower part, up to
+stride 16, stays as published: it has seen photographs, and renders would teach it what renders look like. Everything above is trained
+(see ``train.second``; freezing what real pictures taught, as Hinterstoisser et al. 2017, arXiv 1710.10710).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ BLOCKS = (
     (5, 1, 6, 112), (5, 1, 6, 112), (5, 1, 6, 112), (5, 2, 6, 192), (5, 1, 6, 192), (5, 1, 6, 192), (5, 1, 6, 192), (3, 1, 6, 320),
 )  # fmt: skip
 WIDE = 1280
+LOWER = 11  # blocks that stay as published; their output is [112, 8, 8]
 # ImageNet classes that are nearest to ours; where a label has none, its head starts from their common mean.
 IMAGENET = {"ebike": (665, 670), "bicycle": (444, 671), "pram": (), "trolley": (791, 428, 830), "wheelchair": (), "kick_scooter": ()}
 
@@ -64,12 +66,25 @@ class Trunk(nn.Module):
         self._blocks = nn.ModuleList(blocks)
         self._conv_head, self._bn1 = nn.Conv2d(inside, WIDE, 1, bias=False), nn.BatchNorm2d(WIDE, eps=1e-3)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def lower(self, x: Tensor) -> Tensor:
+        """The part that stays as published: [n, 3, 128, 128] to [n, 112, 8, 8]."""
         x = (x.flip(1) - 127.0) / 128.0
         x = F.relu6(self._bn0(padded(x, self._conv_stem)))
-        for block in self._blocks:
+        for block in self._blocks[:LOWER]:
+            x = block(x)
+        return x
+
+    def upper(self, x: Tensor) -> Tensor:
+        """The part that is trained: [n, 112, 8, 8] to [n, 1280]."""
+        for block in self._blocks[LOWER:]:
             x = block(x)
         return F.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
+
+    def uppers(self) -> list[nn.Parameter]:
+        return [p for m in (*self._blocks[LOWER:], self._conv_head, self._bn1) for p in m.parameters()]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.upper(self.lower(x))
 
 
 class Look(nn.Module):

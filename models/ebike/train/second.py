@@ -1,9 +1,10 @@
 """Trains the second look: python -m train.second --start lite0.pth --detector ebike.onnx --renders work/renders --out work/look
 
 Crops come from augmented renders: the true boxes shaken, what the detector takes for a vehicle there (right or
-wrong), and places where nothing is. The head learns alone at first; then every layer is trained, slowly and held
-near the published weights, which have seen real scooters and bicycles. Norms keep their published statistics: those
-of renders are not those of cameras. Resumable: ``last.pt`` is everything, ``ema.pt`` the averaged weights.
+wrong), and places where nothing is. The lower part of the net stays as published, so that its output is computed once for each crop and
+kept in a pool, from which the upper part and the head learn many times over; the pool's oldest crops give way to fresh ones all the time.
+Norms keep their published statistics: those of renders are not those of cameras. Resumable: ``last.pt`` is everything but
+the pool, which is filled anew, and ``ema.pt`` the averaged weights.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ from boxes import CLASSES
 from decode import decode, inside_picture, letterbox, look_at, overlap
 
 from .augment import Mixer
-from .data import Renders, coco_shots, real_frames
+from .data import Renders, coco_shots, cut_people, real_frames
 from .fit import average, rate, save
-from .look import LABELS, SIZE, Look, published
+from .look import LABELS, SIZE, Look, Trunk, published
 
 PERSON, NOTHING = CLASSES.index("person"), len(CLASSES)
 CANVASES = ((416, 256), (416, 256), (416, 416), (320, 416))
+MAPS = (112, SIZE // 16, SIZE // 16)  # of the net's lower part
 MATCH, APART = 0.42, 0.2  # overlaps: from MATCH on a box is of the thing, below APART it is of something else
+PART_INSIDE, PART_OF = 0.7, 0.2  # or so much of it lies in the thing and it holds so much of the thing
 
 
 def inside(box: np.ndarray, others: np.ndarray) -> float:
@@ -56,6 +59,15 @@ def widened(truth: np.ndarray) -> np.ndarray:
     return np.concatenate(out)
 
 
+def part_of(box: np.ndarray, vehicles: np.ndarray) -> int | None:
+    """The class of the one vehicle that a box shows a good part of: detectors often box no more than a wheel and a foot rest."""
+    low, high = np.maximum(box[:2], vehicles[:, :2]), np.minimum(box[2:], vehicles[:, 2:4])
+    shared = np.clip(high - low, 0, None).prod(-1)
+    whole = (vehicles[:, 2:4] - vehicles[:, :2]).prod(-1)
+    of = (shared > PART_INSIDE * (box[2:] - box[:2]).prod()) & (shared > PART_OF * whole)
+    return int(vehicles[of.argmax(), 4]) if of.sum() == 1 and (shared > 0).sum() == 1 else None
+
+
 def label_of(box: np.ndarray, truth: np.ndarray, wide: np.ndarray) -> int | None:
     """What a box shows; none where that cannot be said."""
     if not len(truth):
@@ -65,6 +77,9 @@ def label_of(box: np.ndarray, truth: np.ndarray, wide: np.ndarray) -> int | None
         v = overlap(box[None], vehicles[:, :4])[0]
         if v.max() >= MATCH:
             return int(vehicles[v.argmax(), 4])
+        part = part_of(box, truth[truth[:, 4] < PERSON])
+        if part is not None:
+            return part
         if v.max() > APART or inside(box, truth[truth[:, 4] < PERSON][:, :4]) > 0.35:
             return None
     people = truth[truth[:, 4] == PERSON]
@@ -90,8 +105,11 @@ class Crops:
         centre = centre + np.array([r.uniform(-amount, amount), r.uniform(-amount, amount)]) * side
         return np.concatenate([centre - half, centre + half])
 
-    def shuffle(self, waiting: list) -> None:
-        self._r.shuffle(waiting)
+    def _part(self, box: np.ndarray) -> np.ndarray:
+        """A third to four fifths of the box, anywhere in it."""
+        size = (box[2:] - box[:2]) * [self._r.uniform(0.55, 0.9), self._r.uniform(0.55, 0.9)]
+        at = box[:2] + (box[2:] - box[:2] - size) * [self._r.random(), self._r.random()]
+        return np.concatenate([at, at + size])
 
     def draw(self) -> list[tuple[np.ndarray, int]]:
         r = self._r
@@ -101,7 +119,8 @@ class Crops:
         wide = widened(truth)
         vehicles = wide[wide[:, 4] < PERSON]
         for t in vehicles[np.random.RandomState(r.randrange(1 << 30)).permutation(len(vehicles))[:3]]:
-            boxes.append((self._shaken(t[:4]), int(t[4])))
+            box = self._shaken(t[:4])
+            boxes.append((box if r.random() < 0.75 else self._part(box), int(t[4])))
         if self._net is not None:
             x, scale = letterbox(picture, 416, 416)
             found = decode(self._net.run(None, {"images": x[None]})[0][0], 416, 416, scale, 0.06)
@@ -153,29 +172,49 @@ def smaller(path: Path) -> None:
     onnx.save(model, str(path))
 
 
-def learning(look: Look, rate: float, trunk_rate: float) -> torch.optim.AdamW:
-    """Head and trunk at rates of their own; weight decay would pull towards zero, not towards the published weights."""
+class Pool:
+    """The lower part's output for the last crops drawn, and their labels; a full pool drops its oldest."""
+
+    def __init__(self, crops: Crops, trunk: Trunk, size: int, seed: int) -> None:
+        self._crops, self._trunk, self._dice = crops, trunk, np.random.RandomState(seed)
+        self._x, self.labels = np.zeros((size, *MAPS), np.float16), np.full(size, -1, np.int64)
+        self.drawn = 0
+
+    def __len__(self) -> int:
+        return min(self.drawn, len(self.labels))
+
+    def fill(self, count: int) -> None:
+        """At least ``count`` fresh crops."""
+        fresh: list[tuple[np.ndarray, int]] = []
+        while len(fresh) < count:
+            fresh += self._crops.draw()
+        x = torch.from_numpy(np.stack([c for c, _ in fresh]).transpose(0, 3, 1, 2).astype(np.float32))
+        with torch.no_grad():
+            maps = torch.cat([self._trunk.lower(part) for part in x.split(32)]).numpy()
+        at = np.arange(self.drawn, self.drawn + len(fresh)) % len(self.labels)
+        self._x[at], self.labels[at] = maps, [label for _, label in fresh]
+        self.drawn += len(fresh)
+
+    def batch(self, size: int) -> tuple[Tensor, Tensor]:
+        at = self._dice.randint(0, len(self), size)
+        return torch.from_numpy(self._x[at].astype(np.float32)), torch.from_numpy(self.labels[at])
+
+    def weights(self) -> Tensor:
+        """Of each label in the loss: the rarer the heavier, by the square root."""
+        seen = np.maximum(np.bincount(self.labels[: len(self)], minlength=len(LABELS)), 1)
+        return torch.tensor((len(self) / seen / len(LABELS)) ** 0.5, dtype=torch.float32)
+
+
+def learning(look: Look, rate: float, upper_rate: float) -> torch.optim.AdamW:
+    """The upper part and the head at rates of their own; the lower part does not learn."""
+    for p in look.trunk.parameters():
+        p.requires_grad_(False)
+    for p in look.trunk.uppers():
+        p.requires_grad_(True)
     return torch.optim.AdamW(
-        [{"params": list(look.trunk.parameters()), "peak": trunk_rate}, {"params": list(look.head.parameters()), "peak": rate}],
-        lr=rate, weight_decay=0.0,
+        [{"params": look.trunk.uppers(), "peak": upper_rate, "weight_decay": 1e-3}, {"params": list(look.head.parameters()), "peak": rate, "weight_decay": 0.0}],
+        lr=rate,
     )  # fmt: skip
-
-
-def pulled(look: Look, published_at: dict[str, Tensor], amount: float) -> None:
-    """Moves the trunk's weights a little back to where they were published."""
-    with torch.no_grad():
-        for name, p in look.trunk.named_parameters():
-            p.lerp_(published_at[name], amount)
-
-
-def batch(crops: Crops, waiting: list[tuple[np.ndarray, int]], size: int) -> tuple[Tensor, Tensor]:
-    """Crops [size, 3, 128, 128] and labels [size], drawn over several pictures so that one picture's do not come together."""
-    while len(waiting) < 4 * size:
-        waiting += crops.draw()
-    crops.shuffle(waiting)
-    took, waiting[:size] = waiting[:size], []
-    x = np.stack([c for c, _ in took]).transpose(0, 3, 1, 2)
-    return torch.from_numpy(np.ascontiguousarray(x, np.float32)), torch.tensor([label for _, label in took])
 
 
 class BothWays(torch.nn.Module):
@@ -207,11 +246,11 @@ def main() -> None:
     p.add_argument("--from-look", type=Path, help="ema.pt of another run to go on from")
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--steps", type=int, default=2000)
-    p.add_argument("--batch", type=int, default=32)
-    p.add_argument("--rate", type=float, default=2e-3)
-    p.add_argument("--trunk-rate", type=float, default=2e-4)
-    p.add_argument("--head-steps", type=int, default=150, help="steps in which only the head learns")
-    p.add_argument("--pull", type=float, default=1e-4, help="share of the way back to the published weights, each step")
+    p.add_argument("--batch", type=int, default=64)
+    p.add_argument("--rate", type=float, default=1e-3, help="of the head")
+    p.add_argument("--upper-rate", type=float, default=3e-4)
+    p.add_argument("--pool", type=int, default=30_000, help="crops learnt from at a time; 14 KB each")
+    p.add_argument("--fresh", type=int, default=8, help="new crops a step")
     p.add_argument("--decay", type=float, default=0.998)
     p.add_argument("--real-share", type=float, default=0.2)
     p.add_argument("--seed", type=int, default=1)
@@ -223,7 +262,6 @@ def main() -> None:
     torch.manual_seed(a.seed)
     cv2.setNumThreads(1)
     look, weight, bias = published(a.start)
-    start = {k: v.clone() for k, v in look.trunk.named_parameters()}
     with torch.no_grad():
         look.head.weight.copy_(weight)
         look.head.bias.copy_(bias)
@@ -231,7 +269,7 @@ def main() -> None:
     state = torch.load(last, map_location="cpu") if last.exists() else None
     if a.from_look and not state:
         look.load_state_dict(torch.load(a.from_look, map_location="cpu")["look"])
-    optimiser, step = learning(look, a.rate, a.trunk_rate), 0
+    optimiser, step = learning(look, a.rate, a.upper_rate), 0
     if state:
         look.load_state_dict(state["look"])
         optimiser.load_state_dict(state["optimiser"])
@@ -244,38 +282,42 @@ def main() -> None:
     for folder in a.coco:
         real += coco_shots(folder)
     print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}", flush=True)
-    crops = Crops(Mixer(renders, real, a.seed * 100_000 + step, a.real_share), a.detector, a.seed * 100_000 + step)
+    people = cut_people(a.clips, a.base) if a.base else []
+    mixer = Mixer(renders, real, a.seed * 100_000 + step, a.real_share, people=people)
+    crops = Crops(mixer, a.detector, a.seed * 100_000 + step)
 
     def keep() -> None:
         save(a.out / "ema.pt", {"look": ema.state_dict(), "step": step})
         save(last, {"look": look.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
 
-    waiting: list[tuple[np.ndarray, int]] = []
-    counts = np.ones(len(LABELS))
-    cost_sum, right, seen, began, since = 0.0, np.zeros(len(LABELS)), np.zeros(len(LABELS)), time.monotonic(), step
+    began, since = time.monotonic(), step
+    pool = Pool(crops, look.trunk, a.pool, a.seed * 100_000 + step)
+    pool.fill(a.pool)
+    print(
+        f"pool of {len(pool)} crops, {dict(zip(LABELS, np.bincount(pool.labels, minlength=len(LABELS)).tolist(), strict=True))}", flush=True
+    )
+    cost_sum, right, seen = 0.0, np.zeros(len(LABELS)), np.zeros(len(LABELS))
     while step < a.steps and time.monotonic() - began < a.minutes * 60:
         for g in optimiser.param_groups:
             g["lr"] = rate(step, a.steps, g["peak"])
-        optimiser.param_groups[0]["lr"] *= step >= a.head_steps
-        x, y = batch(crops, waiting, a.batch)
-        counts += np.bincount(y.numpy(), minlength=len(LABELS))
-        share = torch.tensor((counts.sum() / counts / len(LABELS)) ** 0.5, dtype=torch.float32)
-        logits = look.logits(x)
-        cost = F.cross_entropy(logits, y, weight=share, label_smoothing=0.05)
+        pool.fill(a.fresh)
+        x, y = pool.batch(a.batch)
+        logits = look.head(F.dropout(look.trunk.upper(x), 0.2))
+        cost = F.cross_entropy(logits, y, weight=pool.weights(), label_smoothing=0.05)
         optimiser.zero_grad()
         cost.backward()
-        torch.nn.utils.clip_grad_norm_(look.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_([p for g in optimiser.param_groups for p in g["params"]], 5.0)
         optimiser.step()
-        pulled(look, start, a.pull)
         average(ema, look, step, a.decay)
         step += 1
         cost_sum += float(cost.detach())
         hit = logits.detach().argmax(1) == y
         right += np.bincount(y[hit].numpy(), minlength=len(LABELS))
         seen += np.bincount(y.numpy(), minlength=len(LABELS))
-        if step % 25 == 0:
+        if step % 50 == 0:
             named = " ".join(f"{n} {r / max(s, 1):.2f}" for n, r, s in zip(LABELS, right, seen, strict=True))
-            print(f"{step} loss {cost_sum / 25:.3f} {(time.monotonic() - began) / (step - since):.2f} s/step, right: {named}", flush=True)
+            each = (time.monotonic() - began) / (step - since)
+            print(f"{step} loss {cost_sum / 50:.3f} {each:.2f} s/step, {pool.drawn} crops, right: {named}", flush=True)
             cost_sum = 0.0
             right[:], seen[:] = 0, 0
         if step % 100 == 0:
