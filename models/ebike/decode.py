@@ -9,6 +9,7 @@ import numpy as np
 
 STRIDES = (8, 16, 32)
 PAD = 114
+MARGIN = 1.75  # side of the second look's crop, times the box's longer side: what is around a thing helps to tell what it is
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def inside_picture(box: tuple[float, float, float, float], size: tuple[int, int]
     return min(max(x0, 0.0), w), min(max(y0, 0.0), h), min(max(x1, 0.0), w), min(max(y1, 0.0), h)
 
 
-def look_at(canvas: np.ndarray, box: tuple[float, float, float, float], size: int, margin: float = 1.2) -> np.ndarray:
+def look_at(canvas: np.ndarray, box: tuple[float, float, float, float], size: int, margin: float = MARGIN) -> np.ndarray:
     """The square crop [size, size, 3] that a second look sees: the box's centre, its longer side times ``margin``.
 
     It is cut out of the detector's own letterboxed input, whose pixels it shares (``box`` too is in them), and scaled

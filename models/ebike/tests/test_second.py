@@ -14,7 +14,7 @@ from train.second import MAPS, Pool, label_of, learning, widened
 def test_look_at_is_square_centred_and_padded() -> None:
     picture = np.zeros((100, 200, 3), np.uint8)
     picture[40:60, 90:110] = 255
-    crop = look_at(picture, (90, 40, 110, 60), 48)
+    crop = look_at(picture, (90, 40, 110, 60), 48, margin=1.2)
     assert crop.shape == (48, 48, 3)
     assert crop[24, 24, 0] == 255
     assert crop[1, 1, 0] == 0  # a fifth more than the box

@@ -7,11 +7,12 @@ import hashlib
 from pathlib import Path
 
 from boxes import CLASSES
+from decode import MARGIN
 
 ORIGIN = "YOLOX-nano (Megvii, Apache-2.0) fine-tuned on scenes rendered by this project"
 ORIGIN_OF_BOTH = (
     "YOLOX-nano (Megvii, Apache-2.0) and, for the second look, EfficientNet-Lite0 (Google, Apache-2.0), "
-    "both trained further on scenes rendered by this project"
+    "both trained further on scenes rendered by this project, their lowest layers as published"
 )
 TEXT = """\
 # Written by train/manifest.py; what the figures mean is in CARD.md.
@@ -51,7 +52,7 @@ path = "{path}"
 sha256 = "{sha256}"
 input = "crops"
 size = 128
-margin = 1.2
+margin = {margin}
 candidate = "ebike"
 floor = {floor}
 weight = {weight}
@@ -74,7 +75,7 @@ def main() -> None:
     text = TEXT.format(origin=origin, path=a.model.name, sha256=digest, classes=classes, score=a.score)
     if a.second:
         seen_by = hashlib.sha256(a.second.read_bytes()).hexdigest()
-        text += SECOND.format(path=a.second.name, sha256=seen_by, floor=a.floor, weight=a.weight)
+        text += SECOND.format(path=a.second.name, sha256=seen_by, margin=MARGIN, floor=a.floor, weight=a.weight)
     a.out.write_text(text)
     print(f"{a.out}: {a.model.name} {digest[:12]}, score {a.score}")
 
