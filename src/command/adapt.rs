@@ -249,6 +249,8 @@ pub fn adapt(request: &AdaptRequest, out: &mut dyn Write) -> Result<bool, AdaptE
             .with("--start", "ebike.onnx")
             .with("--real-share", "0.4")
             .with("--rate", "3e-4")
+            // Most pictures are renders, and renders must not change what photographs taught (models/ebike/LOG.md, 7).
+            .with("--backbone-rate", "0")
             .with("--steps", request.steps.to_string())
             .with("--out", &run),
         Step::new("writing the model", "train.export")
