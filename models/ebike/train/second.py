@@ -36,6 +36,8 @@ from .look import LABELS, SIZE, Look, Trunk, published
 
 PERSON, NOTHING = CLASSES.index("person"), len(CLASSES)
 CANVASES = ((416, 256), (416, 256), (416, 416), (320, 416))
+# Of the crops learnt from. Those served are wider (decode.MARGIN); learning on wider ones carried over worse (LOG.md, 7).
+LEARNT_MARGIN = 1.2
 MAPS = (112, SIZE // 16, SIZE // 16)  # of the net's lower part
 MATCH, APART = 0.42, 0.2  # overlaps: from MATCH on a box is of the thing, below APART it is of something else
 PART_INSIDE, PART_OF = 0.7, 0.2  # or so much of it lies in the thing and it holds so much of the thing
@@ -140,7 +142,7 @@ class Crops:
         for box, label in boxes:
             if label is None or box[2] - box[0] < 14 or box[3] - box[1] < 14:
                 continue
-            out.append((look_at(picture, tuple(box), SIZE), label))
+            out.append((look_at(picture, tuple(box), SIZE, LEARNT_MARGIN), label))
         return out
 
 
