@@ -186,7 +186,12 @@ class Pool:
         return min(self.drawn, len(self.labels))
 
     def fill(self, count: int) -> None:
-        """At least ``count`` fresh crops."""
+        """At least ``count`` fresh crops, some hundreds at a time: the crops themselves are 14 times as large as what is kept of them."""
+        until = self.drawn + count
+        while self.drawn < until:
+            self._fill(min(until - self.drawn, 512))
+
+    def _fill(self, count: int) -> None:
         fresh: list[tuple[np.ndarray, int]] = []
         while len(fresh) < count:
             fresh += self._crops.draw()
