@@ -118,8 +118,8 @@ pub enum InferError {
     Library { reason: String },
     #[error("model `{model}`: {weights} cannot be loaded: {reason}")]
     Load { model: String, weights: PathBuf, reason: String },
-    #[error("model `{model}`: input {problem}; correct [input] of {manifest} or export the model again")]
-    Input { model: String, manifest: PathBuf, problem: String },
+    #[error("model `{model}`: input {problem}; correct [{table}] of {manifest} or export the model again")]
+    Input { model: String, manifest: PathBuf, table: &'static str, problem: String },
     #[error("model `{model}`: {shape}; correct [input], [output] of {manifest} or export the model again")]
     Output { model: String, manifest: PathBuf, shape: Box<OutputShape> },
     #[error("model `{model}` gives a vector per picture (family embedding), it cannot look for objects")]

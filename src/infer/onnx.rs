@@ -376,6 +376,7 @@ fn check_declared(session: &Session, manifest: &Manifest, decoder: &Decoder) -> 
     let most = check_input(session, &Net::of(manifest)).map_err(|problem| InferError::Input {
         model: manifest.name.clone(),
         manifest: manifest.path.clone(),
+        table: "input",
         problem,
     })?;
     let outputs: Vec<(String, Vec<Option<usize>>)> =

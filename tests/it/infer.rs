@@ -226,7 +226,7 @@ fn a_second_look_that_cannot_run_says_why_and_what_to_do() {
         }
     };
     check(3, "size", "size", &["[1,3]", "[N,4 or more]", "ebike"]);
-    check(4, "size = 16", "size = 24", &["second look", "[N,3,16,16]", "[N,3,24,24]"]);
+    check(4, "size = 16", "size = 24", &["second look", "[N,3,16,16]", "[N,3,24,24]", "correct [second]"]);
     check(4, "\"crops\"", "\"pictures\"", &["`crops`", "`pictures`"]);
     check(4, "\"second.onnx\"", "\"third.onnx\"", &["third.onnx", "does not exist", "line 26"]);
     check(4, "\"second.onnx\"", "\"tiny.onnx\"", &["SHA-256"]);

@@ -52,6 +52,7 @@ impl Second {
         taken.map_err(|problem| InferError::Input {
             model: manifest.name.clone(),
             manifest: manifest.path.clone(),
+            table: "second",
             problem: format!("of the second look ({}) {problem}", model.weights.display()),
         })?;
         let mut second = Self { model: model.clone(), session, crops: vec![0.0; model.look.crop_len()] };
