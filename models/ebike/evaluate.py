@@ -17,11 +17,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 
 from boxes import CLASSES
 from decode import Found, decode, inside_picture, letterbox, look_at, overlap
 from mosaics import tiles
+from networks import opened
 from packs import renders
 
 FLOOR = 0.02  # the lowest score that is kept
@@ -59,9 +59,7 @@ class Second:
     """
 
     def __init__(self, path: Path, floor: float = 0.16, weight: float = 0.5, most: int = 6) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.log_severity_level = 1, 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = opened(path)
         self._size = self._session.get_inputs()[0].shape[2]
         self._floor, self._weight, self._most = floor, weight, most
         self.looks: list[int] = []
@@ -89,10 +87,7 @@ class Detector:
 
     def __init__(self, path: Path, size: int = 416, margin: float | None = None, second: Second | None = None) -> None:
         self._margin, self._second = margin, second
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = opened(path)
         self._size = size
         self.times_ms: list[float] = []
 
@@ -166,6 +161,13 @@ def threshold_for(negatives: Sequence[float], share: float) -> float:
     return ordered[allowed] + 1e-6 if allowed < len(ordered) else FLOOR
 
 
+def recalls(hits: Sequence[float], negatives: Sequence[float], threshold: float) -> dict[str, float]:
+    """The share of e-bikes hit from ``threshold`` on, and at the scores that leave some of ``negatives`` falsely hit."""
+    at = {f"recall at {threshold}": threshold}
+    at |= {f"recall at {s:.0%} false": threshold_for(negatives, s) for s in SHARES} if negatives else {}
+    return {name: round(float(np.mean([h >= score for h in hits])), 3) for name, score in at.items()}
+
+
 def report(pictures: Sequence[Judged], threshold: float) -> dict[str, object]:
     with_bike = [p for p in pictures if p.ebikes]
     negatives = [p.false_score() for p in pictures if not p.ebikes]
@@ -174,12 +176,7 @@ def report(pictures: Sequence[Judged], threshold: float) -> dict[str, object]:
     for view in sorted({p.view for p in with_bike}):
         group = [p for p in with_bike if p.view == view]
         hits = [h for p in group for h in p.hits()]
-        row: dict[str, object] = {"ebikes": len(hits), "ap50": round(average_precision(group), 3)}
-        row[f"recall at {threshold}"] = round(float(np.mean([h >= threshold for h in hits])), 3)
-        for s in SHARES:
-            if negatives:
-                row[f"recall at {s:.0%} false"] = round(float(np.mean([h >= threshold_for(negatives, s) for h in hits])), 3)
-        out["views"][view] = row
+        out["views"][view] = {"ebikes": len(hits), "ap50": round(average_precision(group), 3), **recalls(hits, negatives, threshold)}
     if with_bike:
         out["ap50 all"] = round(average_precision(pictures), 3)
     if negatives:
@@ -238,10 +235,7 @@ def judge_mosaics(folder: Path, detect: Detector, negatives: Sequence[float], th
     """Recall on e-bikes of real lift cameras, at the scores that leave some of ``negatives`` falsely hit."""
     pictures = [Judged(name, "mosaic", [(EBIKE, b) for b in boxes], detect(p), p.shape[:2]) for name, p, boxes in tiles(folder)]
     hits = [h for p in pictures for h in p.hits()]
-    out: dict[str, object] = {"ebikes": len(hits), f"recall at {threshold}": round(float(np.mean([h >= threshold for h in hits])), 3)}
-    for s in SHARES if negatives else ():
-        out[f"recall at {s:.0%} false"] = round(float(np.mean([h >= threshold_for(negatives, s) for h in hits])), 3)
-    return out
+    return {"ebikes": len(hits), **recalls(hits, negatives, threshold)}
 
 
 @dataclass

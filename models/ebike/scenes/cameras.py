@@ -28,8 +28,8 @@ class Camera:
 SIZES = ((384, 216), (384, 216), (384, 216), (384, 288), (320, 320))
 
 
-def camera(d: Dice, r: Room, plain: bool = False) -> Camera:
-    """A random camera; ``plain``: as most hang in cars, in an upper corner with a lens of 75 to 105 degrees, looking at the floor's middle."""
+def camera(d: Dice, r: Room) -> Camera:
+    """A random camera; in a plain car as most hang: in an upper corner with a lens of 75 to 105 degrees, looking at the floor's middle."""
     w, h = d.pick(SIZES)
     roll = d.u(-0.22, 0.22)
     if r.open_air:
@@ -40,7 +40,7 @@ def camera(d: Dice, r: Room, plain: bool = False) -> Camera:
     if r.hall:
         place = (d.u(-r.x, r.x) * 0.9, d.sign() * r.y * d.u(0.75, 0.97), d.u(1.3, min(2.6, r.z - 0.1)))
         return Camera(place, (d.u(-0.4, 0.4), d.u(-0.4, 0.4), d.u(0.4, 0.9)), roll * 0.3, d.u(58, 95), False, w, h, "hall")
-    if plain:
+    if r.plain:
         place = (d.sign() * (r.x - d.u(0.04, 0.14)), d.sign() * (r.y - d.u(0.04, 0.14)), r.z - d.u(0.03, 0.12))
         target = (place[0] * d.u(-0.6, 0.05), place[1] * d.u(-0.6, 0.05), d.u(0.1, 1.0))
         return Camera(place, target, roll * 0.6, d.u(74, 106), d.chance(0.6), *d.pick(((384, 216), (384, 216), (384, 288))), "ceiling")

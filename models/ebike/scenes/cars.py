@@ -27,6 +27,7 @@ class Room:
     sky: float  # background light
     open_air: bool = False  # no walls: a yard, a street, a studio
     panorama: bool = False  # lit by a panorama, when there is one
+    plain: bool = False  # a car as most are, with a camera as most hang
 
 
 def wall(d: Dice) -> Paint:
@@ -124,7 +125,7 @@ def _hangings(b: Builder, d: Dice, x: float, y: float, z: float) -> None:
 
 
 def _advertising(b: Builder, d: Dice, x: float, y: float, z: float) -> None:
-    """Large posters behind clear sheets in broad frames, side by side, a screen above the door and notices, as advertisers fit them."""
+    """Large posters behind clear sheets in broad frames, side by side, notices, and perhaps a screen on the back wall."""
     rim = Paint(d.pick(((0.8,) * 3, (0.8,) * 3, (0.5,) * 3, (0.05,) * 3)), roughness=0.35)
     clear = Paint((0.9, 0.93, 0.95), roughness=d.u(0.03, 0.15), see_through=d.u(0.75, 0.92))
     for s in (-1, 1):
@@ -135,8 +136,8 @@ def _advertising(b: Builder, d: Dice, x: float, y: float, z: float) -> None:
             zc, e = min(d.u(1.3, 1.6), z - h - 0.12), d.u(0.03, 0.06)
             b.quad((s * (x - 0.03), yc, zc), (0, -s * w, 0), (0, 0, h), Paint((0.5,) * 3, roughness=0.3, picture=adverts.poster(d)))
             b.quad((s * (x - 0.05), yc, zc), (0, -s * w, 0), (0, 0, h), clear)
-            for yy, zz, hy, hz in ((w, 0, e, h + e), (-w, 0, e, h + e), (0, h, w, e), (0, -h, w, e)):
-                b.box((s * (x - 0.025), yc + yy, zc + zz), (0.028, hy / 2 if zz == 0 else hy, hz if zz == 0 else hz / 2), rim)
+            for yy, zz, hy, hz in ((w, 0, e / 2, h + e), (-w, 0, e / 2, h + e), (0, h, w, e / 2), (0, -h, w, e / 2)):
+                b.box((s * (x - 0.025), yc + yy, zc + zz), (0.028, hy, hz), rim)
     for _ in range(d.i(0, 3)):
         w, h, s = d.u(0.1, 0.18), d.u(0.07, 0.16), d.sign()
         paper = Paint((0.5,) * 3, roughness=0.5, picture=adverts.notice(d))
@@ -240,7 +241,7 @@ def room(
         for s in (-1, 1):
             b.quad((s * (x - 0.006), 0, 0.06), (0, -s * y, 0), (0, 0, 0.06), kick)
         b.quad((0, y - 0.006, 0.06), (x, 0, 0), (0, 0, 0.06), kick)
-    return Room(x, y, z, door, hall, b.build(), leaves[0], leaves[1], open_now, d.u(0.0, 0.12))
+    return Room(x, y, z, door, hall, b.build(), leaves[0], leaves[1], open_now, d.u(0.0, 0.12), plain=plain)
 
 
 def leaves(r: Room, opening: float | None = None) -> list[Mesh]:

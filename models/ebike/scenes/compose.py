@@ -109,7 +109,7 @@ def compose(
     plain = setting == "car" and d.chance(0.6)
     r = yard(d.fork()) if setting == "open" else room(d.fork(), setting == "hall", plain=plain)
     eyes = d.fork()
-    cameras = [camera(eyes.fork(), r, plain) for _ in range(views)]
+    cameras = [camera(eyes.fork(), r) for _ in range(views)]
     spot = _Floor(d.fork(), r)
     things: list[Placed] = []
 

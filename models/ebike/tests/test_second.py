@@ -7,8 +7,8 @@ import torch
 from compare import against, reading
 from decode import PAD, Found, look_at
 from evaluate import Judged
-from train.look import BLOCKS, LABELS, LOWER, SIZE, Look
-from train.second import MAPS, Pool, label_of, learning, widened
+from train.look import BLOCKS, LABELS, LOWER, MAPS, SIZE, Look
+from train.second import Pool, label_of, learning, widened
 
 
 def test_look_at_is_square_centred_and_padded() -> None:

@@ -113,7 +113,7 @@ def paste(
 
 
 def stand(r: random.Random, picture: np.ndarray, boxes: Boxes, person: Shot) -> tuple[np.ndarray, Boxes]:
-    """Puts a person cut out of a real frame here: half of the time in front of a vehicle, of which more than half stays in sight."""
+    """Puts a person cut out of a real frame here: mostly before or beside a vehicle, of which more than half stays in sight."""
     height, width = picture.shape[:2]
     source, mask = person.picture, person.mask
     tall = r.uniform(0.3, 0.95) * height

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from onnxruntime import InferenceSession
 
 from boxes import CLASSES
-from decode import decode, letterbox
+from networks import detections, opened
 from packs import renders
 
 from .augment import Shot
@@ -42,14 +43,12 @@ class Renders:
         return {c: sum(s.has(c) for s in self.shots) for c in CLASSES}
 
 
-def _pseudo(picture: np.ndarray, session: object) -> Shot:
+def _pseudo(picture: np.ndarray, base: InferenceSession) -> Shot:
     """Labels people and bicycles with the base net, as rectangles in the mask."""
     s = LONGEST / max(picture.shape[:2])
     picture = cv2.resize(picture, None, fx=s, fy=s, interpolation=cv2.INTER_AREA)
-    x, scale = letterbox(picture, 416, 416)
-    rows = session.run(None, {"images": x[None]})[0][0]
     mask, labels = np.zeros(picture.shape[:2], np.uint8), []
-    for f in decode(rows, 416, 416, scale, 0.3):
+    for f in detections(base, picture, 0.3):
         if f.label not in COCO_TO_OURS:
             continue
         labels.append(COCO_TO_OURS[f.label])
@@ -60,7 +59,7 @@ def _pseudo(picture: np.ndarray, session: object) -> Shot:
 
 def cut_people(clips: Path | None, base: Path, every: int = 6) -> list[Shot]:
     """People of real clips (CC BY) with their outlines, for a still camera: what differs from the frames that show nobody."""
-    session, out = _session(base), []
+    net, out = opened(base), []
     for path in sorted(clips.glob("*.mp4")) if clips else []:
         video, frames, empty = cv2.VideoCapture(str(path)), [], []
         for n in range(int(video.get(cv2.CAP_PROP_FRAME_COUNT))):
@@ -69,8 +68,7 @@ def cut_people(clips: Path | None, base: Path, every: int = 6) -> list[Shot]:
             ok, frame = video.retrieve() if n % every == 0 else (False, None)
             if not ok:
                 continue
-            x, scale = letterbox(frame, 416, 416)
-            people = [f for f in decode(session.run(None, {"images": x[None]})[0][0], 416, 416, scale, 0.25) if f.label == 0]
+            people = [f for f in detections(net, frame, 0.25) if COCO_TO_OURS.get(f.label) == "person"]
             frames += [(frame, f.box) for f in people if f.score >= 0.5]
             if not people:
                 empty.append(frame)
@@ -100,17 +98,9 @@ def _cut(frame: np.ndarray, nobody: np.ndarray, box: tuple[float, float, float, 
     return Shot(frame[y0:y1, x0:x1].copy(), mask, ("person",), real=True) if 0.25 < mask.mean() < 0.85 else None
 
 
-def _session(base: Path) -> object:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level, options.intra_op_num_threads = 3, 1
-    return onnxruntime.InferenceSession(str(base), options, providers=["CPUExecutionProvider"])
-
-
 def real_frames(clips: Path | None, panoramas: list[Path], base: Path, per_clip: int = 60, per_panorama: int = 14) -> list[Shot]:
     """Frames of real clips (CC BY) and views cut out of panoramas (CC0), as backgrounds and negatives."""
-    session, out = _session(base), []
+    net, out = opened(base), []
     for path in sorted(clips.glob("*.mp4")) if clips else []:
         video = cv2.VideoCapture(str(path))
         total = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -118,10 +108,10 @@ def real_frames(clips: Path | None, panoramas: list[Path], base: Path, per_clip:
             video.set(cv2.CAP_PROP_POS_FRAMES, n)
             ok, frame = video.read()
             if ok:
-                out.append(_pseudo(frame, session))
+                out.append(_pseudo(frame, net))
     for path in [f for folder in panoramas for f in sorted(folder.glob("*.hdr"))]:
         light = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        out += [_pseudo(view, session) for view in _views(light, per_panorama)]
+        out += [_pseudo(view, net) for view in _views(light, per_panorama)]
     return out
 
 

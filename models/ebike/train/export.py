@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
+
+from networks import opened
 
 from .net import Net, Served
 
@@ -42,7 +43,7 @@ def main() -> None:
         dynamic_axes={"images": {0: "batch"}, "output": {0: "batch"}},
     )  # fmt: skip
     onnx.checker.check_model(onnx.load(str(a.out)))
-    session = onnxruntime.InferenceSession(str(a.out), providers=["CPUExecutionProvider"])
+    session = opened(a.out)
     for n in (1, 3):
         x = np.random.RandomState(n).uniform(0, 255, (n, 3, 416, 416)).astype(np.float32)
         with torch.no_grad():

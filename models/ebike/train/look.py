@@ -23,7 +23,8 @@ BLOCKS = (
     (5, 1, 6, 112), (5, 1, 6, 112), (5, 1, 6, 112), (5, 2, 6, 192), (5, 1, 6, 192), (5, 1, 6, 192), (5, 1, 6, 192), (3, 1, 6, 320),
 )  # fmt: skip
 WIDE = 1280
-LOWER = 11  # blocks that stay as published; their output is [112, 8, 8]
+LOWER = 11  # blocks that stay as published
+MAPS = (BLOCKS[LOWER - 1][3], SIZE // 16, SIZE // 16)  # what they give: [112, 8, 8]
 # ImageNet classes that are nearest to ours; where a label has none, its head starts from their common mean.
 IMAGENET = {"ebike": (665, 670), "bicycle": (444, 671), "pram": (), "trolley": (791, 428, 830), "wheelchair": (), "kick_scooter": ()}
 

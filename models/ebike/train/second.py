@@ -21,24 +21,23 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import cv2
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from boxes import CLASSES
-from decode import decode, inside_picture, letterbox, look_at, overlap
+from decode import inside_picture, look_at, overlap
+from networks import detections, opened
 
 from .augment import Mixer
 from .data import Renders, coco_shots, cut_people, real_frames
 from .fit import average, rate, save
-from .look import LABELS, SIZE, Look, Trunk, published
+from .look import LABELS, MAPS, SIZE, Look, Trunk, published
 
 PERSON, NOTHING = CLASSES.index("person"), len(CLASSES)
 CANVASES = ((416, 256), (416, 256), (416, 416), (320, 416))
 # Of the crops learnt from. Those served are wider (decode.MARGIN); learning on wider ones carried over worse (LOG.md, 7).
 LEARNT_MARGIN = 1.2
-MAPS = (112, SIZE // 16, SIZE // 16)  # of the net's lower part
 MATCH, APART = 0.42, 0.2  # overlaps: from MATCH on a box is of the thing, below APART it is of something else
 PART_INSIDE, PART_OF = 0.7, 0.2  # or so much of it lies in the thing and it holds so much of the thing
 
@@ -88,18 +87,12 @@ def label_of(box: np.ndarray, truth: np.ndarray, wide: np.ndarray) -> int | None
     return PERSON if len(people) and overlap(box[None], people[:, :4])[0].max() > 0.35 else NOTHING
 
 
-def session(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
 class Crops:
     """Draws crops and their labels."""
 
     def __init__(self, mixer: Mixer, detector: Path | None, seed: int) -> None:
         self._mixer, self._r = mixer, random.Random(seed)
-        self._net = session(detector) if detector else None
+        self._net = opened(detector) if detector else None
 
     def _shaken(self, box: np.ndarray, amount: float = 0.12) -> np.ndarray:
         r, side = self._r, float(max(box[2] - box[0], box[3] - box[1]))
@@ -124,9 +117,7 @@ class Crops:
             box = self._shaken(t[:4])
             boxes.append((box if r.random() < 0.75 else self._part(box), int(t[4])))
         if self._net is not None:
-            x, scale = letterbox(picture, 416, 416)
-            found = decode(self._net.run(None, {"images": x[None]})[0][0], 416, 416, scale, 0.06)
-            for f in [f for f in found if f.label < PERSON][:5]:
+            for f in [f for f in detections(self._net, picture, 0.06) if f.label < PERSON][:5]:
                 box = np.array(inside_picture(f.box, picture.shape[:2]))
                 boxes.append((self._shaken(box, 0.05), label_of(box, truth, wide)))
         if r.random() < 0.5:
@@ -155,7 +146,7 @@ def write(net: torch.nn.Module, path: Path, output: str) -> None:
     onnx.checker.check_model(onnx.load(str(path)))
     x = np.random.RandomState(1).uniform(0, 255, (3, 3, SIZE, SIZE)).astype(np.float32)
     with torch.no_grad():
-        gap = float(np.abs(session(path).run(None, {"crops": x})[0] - net(torch.from_numpy(x)).numpy()).max())
+        gap = float(np.abs(opened(path).run(None, {"crops": x})[0] - net(torch.from_numpy(x)).numpy()).max())
     if gap > 1e-2:
         raise SystemExit(f"the exported file does not compute what torch computes: {gap}")
 
