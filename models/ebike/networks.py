@@ -10,10 +10,11 @@ import onnxruntime
 from decode import Found, decode, letterbox
 
 
-def opened(path: Path) -> onnxruntime.InferenceSession:
+def opened(model: Path | bytes) -> onnxruntime.InferenceSession:
+    """A file, or what would be in it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"])
 
 
 def detections(net: onnxruntime.InferenceSession, picture: np.ndarray, floor: float) -> list[Found]:

@@ -25,7 +25,7 @@ class Camera:
     view: str  # ceiling | hall | open
 
 
-SIZES = ((384, 216), (384, 216), (384, 216), (384, 288), (320, 320))
+SIZES = ((480, 270), (480, 270), (480, 270), (416, 312), (352, 352))
 
 
 def camera(d: Dice, r: Room) -> Camera:
@@ -43,7 +43,7 @@ def camera(d: Dice, r: Room) -> Camera:
     if r.plain:
         place = (d.sign() * (r.x - d.u(0.04, 0.14)), d.sign() * (r.y - d.u(0.04, 0.14)), r.z - d.u(0.03, 0.12))
         target = (place[0] * d.u(-0.6, 0.05), place[1] * d.u(-0.6, 0.05), d.u(0.1, 1.0))
-        return Camera(place, target, roll * 0.6, d.u(74, 106), d.chance(0.6), *d.pick(((384, 216), (384, 216), (384, 288))), "ceiling")
+        return Camera(place, target, roll * 0.6, d.u(74, 106), d.chance(0.6), *d.pick(((480, 270), (480, 270), (416, 312))), "ceiling")
     d_wall = d.u(0.05, 0.18)
     kind = d.weighted({"corner": 0.68, "edge": 0.18, "centre": 0.14})
     z = r.z - d.u(0.04, 0.15)

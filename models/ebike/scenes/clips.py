@@ -23,7 +23,8 @@ from boxes import boxes_of
 from .cameras import Camera
 from .cars import Room, leaves, room
 from .dice import Dice
-from .ebikes import Seat, Vehicle, scooter
+from .ebikes import scooter
+from .fittings import Seat, Vehicle
 from .people import Body, Pose
 from .rivals import wheelchair
 from .sensor import develop, exposure

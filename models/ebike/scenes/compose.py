@@ -11,7 +11,8 @@ import numpy as np
 from .cameras import Camera, camera
 from .cars import Room, room, yard
 from .dice import Dice
-from .ebikes import Seat, Vehicle, ebike
+from .ebikes import ebike
+from .fittings import Seat, Vehicle
 from .people import Body, Pose
 from .rivals import clutter, rival
 from .shapes import Mesh
@@ -182,7 +183,7 @@ def compose(
     if story == "rival" or (story == "ebike" and d.chance(0.13)):
         for _ in range(d.pick((1, 1, 1, 2)) if story == "rival" else 1):
             park(only or (d.weighted(weights) if not unseen_only else d.pick(others)))
-    crowd = {"ebike": {0: 0.35, 1: 0.3, 2: 0.2, 3: 0.15}, "rival": {0: 0.35, 1: 0.3, 2: 0.2, 3: 0.15},
+    crowd = {"ebike": {0: 0.5, 1: 0.3, 2: 0.15, 3: 0.05}, "rival": {0: 0.35, 1: 0.3, 2: 0.2, 3: 0.15},
              "people": {1: 0.3, 2: 0.3, 3: 0.2, 5: 0.2}, "empty": {0: 1.0}}[story]  # fmt: skip
     round_outline = np.array([(0.2 * math.cos(a), 0.25 * math.sin(a)) for a in np.linspace(0, 6.28, 12)])
     for _ in range(d.weighted(crowd)):

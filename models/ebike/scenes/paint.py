@@ -33,6 +33,7 @@ CHROME = Paint((0.6, 0.6, 0.6), metallic=0.9, roughness=0.25)
 STEEL = Paint((0.35, 0.35, 0.36), metallic=0.8, roughness=0.4)
 LAMP = Paint((0.8, 0.8, 0.78), metallic=0.2, roughness=0.1)
 RED_LAMP = Paint((0.5, 0.015, 0.015), roughness=0.2)
+AMBER = Paint((0.7, 0.25, 0.02), roughness=0.15)
 
 
 def body(dice: Dice) -> Paint:
@@ -41,9 +42,9 @@ def body(dice: Dice) -> Paint:
 
 
 def cloth(dice: Dice) -> Paint:
-    """Clothes, covers, quilts: half of them plain."""
-    if dice.chance(0.55):
-        return Paint(dice.colour(), roughness=0.9)
+    """Clothes, covers, quilts: most of them plain, many dark."""
+    if dice.chance(0.68):
+        return Paint(dice.grey(0.01, 0.08) if dice.chance(0.3) else dice.colour(), roughness=0.9)
     return Paint(
         dice.colour(),
         roughness=0.85,

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import paint
 from .dice import Dice
-from .ebikes import Seat
+from .fittings import Seat
 from .paint import BLACK, Paint
 from .shapes import Builder, Mesh, crumple
 

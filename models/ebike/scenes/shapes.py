@@ -11,6 +11,7 @@ import numpy as np
 from .paint import Paint
 
 Point = Sequence[float]
+Section = tuple[float, float, float, float]  # where along a skin's axis, the other axis's centre, half width, half height or depth
 
 
 @dataclass
@@ -114,6 +115,26 @@ class Builder:
         if turn is not None:
             p = p @ rotation(*turn).T
         self.rings(p + np.asarray(centre, float), paint)
+
+    def skin_along(self, sections: Sequence[Section], paint: Paint, power: float, smooth: bool = True) -> None:
+        """A closed skin along x over sections (x, z, half width, half height); ``power`` as for ``blob``."""
+        rings = []
+        for x, z, half, high in sections:
+            y, up = _ring(half, high, power)
+            rings.append(np.stack([np.full(len(y), x), y, z + up], -1))
+        self._closed(rings, paint, smooth)
+
+    def skin_up(self, sections: Sequence[Section], paint: Paint, power: float, bow: float = 0.0, smooth: bool = True) -> None:
+        """A closed skin upwards over sections (z, x, half width, half depth); ``bow`` bends its sides back."""
+        rings = []
+        for z, x, half, deep in sections:
+            y, on = _ring(half, deep, power)
+            rings.append(np.stack([x + on - bow * (y / max(half, 1e-3)) ** 2, y, np.full(len(y), z)], -1))
+        self._closed(rings, paint, smooth)
+
+    def _closed(self, rings: Sequence[np.ndarray], paint: Paint, smooth: bool) -> None:
+        ends = [np.repeat(r.mean(0)[None], len(r), 0) for r in (rings[0], rings[-1])]
+        self.rings(np.stack([ends[0], *rings, ends[1]]), paint, smooth)
 
     def box(self, centre: Point, half: Point, paint: Paint, yaw: float = 0.0, pitch: float = 0.0) -> None:
         """A plain box with flat faces."""
@@ -231,6 +252,11 @@ class Builder:
 
     def build(self) -> Mesh:
         return Mesh(np.concatenate(self._v), self._f, self._p, self._s, self._paints, self._uv)
+
+
+def _ring(half: float, high: float, power: float, sides: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    a = np.linspace(0, 2 * math.pi, sides, endpoint=False)
+    return half * np.sign(np.cos(a)) * np.abs(np.cos(a)) ** power, high * np.sign(np.sin(a)) * np.abs(np.sin(a)) ** power
 
 
 def crumple(noise: np.random.RandomState, amount: float, fine: int = 12) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The second look's crops, labels and scores, and the comparison of two models."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,9 @@ import torch
 from compare import against, reading
 from decode import PAD, Found, look_at
 from evaluate import Judged
+from networks import opened
 from train.look import BLOCKS, LABELS, LOWER, MAPS, SIZE, Look
-from train.second import Pool, label_of, learning, widened
+from train.second import Lower, Pool, label_of, learning, restyled, smaller, widened
 
 
 def test_look_at_is_square_centred_and_padded() -> None:
@@ -87,6 +90,43 @@ def test_a_full_pool_gives_up_its_oldest_crops() -> None:
     assert (len(pool), pool.drawn, pool.labels.tolist()) == (6, 8, [1, 1, 2, 2, 0, 0])
     assert pool.batch(5)[0].shape == (5, *MAPS)
     assert pool.weights()[3] > pool.weights()[0]
+
+
+def test_the_runtime_computes_what_torch_does() -> None:
+    look = Look()
+    learning(look, 1e-3, 1e-4)
+    crops = np.random.RandomState(0).randint(0, 255, (3, 3, SIZE, SIZE), np.uint8)
+    with torch.no_grad():
+        wanted = look.trunk.lower(torch.from_numpy(crops.astype(np.float32))).numpy()
+    assert Lower(look.trunk)(crops, at_once=2) == pytest.approx(wanted, abs=1e-3)
+    assert all(p.requires_grad for p in look.trunk.uppers())  # as before
+
+
+def test_restyled_maps_show_the_same_in_another_style() -> None:
+    x = torch.randn(6, 4, 5, 5) * torch.rand(6, 4, 1, 1) + torch.randn(6, 4, 1, 1)
+
+    def plain(v: torch.Tensor) -> torch.Tensor:
+        return (v - v.mean((2, 3), keepdim=True)) / v.std((2, 3), keepdim=True)
+
+    dice = np.random.RandomState(3)
+    assert restyled(x, dice, likely=0) is x
+    for _ in range(6):  # either way of the two
+        y = restyled(x, dice, likely=1)
+        assert (y.mean((2, 3)) - x.mean((2, 3))).abs().max() > 0.05
+        assert plain(y).numpy() == pytest.approx(plain(x).numpy(), abs=1e-2)
+
+
+def test_a_smaller_file_computes_nearly_the_same(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 16, 3), torch.nn.ReLU(), torch.nn.Conv2d(16, 32, 3), torch.nn.Flatten(), torch.nn.Linear(512, 8)
+    )
+    x, path = torch.rand(2, 3, 8, 8), tmp_path / "net.onnx"
+    torch.onnx.export(net.eval(), (x,), str(path), input_names=["x"], opset_version=17, dynamo=False)
+    before = path.stat().st_size
+    smaller(path)
+    assert path.stat().st_size < before / 1.7
+    assert opened(path).run(None, {"x": x.numpy()})[0] == pytest.approx(net(x).detach().numpy(), abs=1e-2)
 
 
 def picture(ebike: bool, score: float) -> Judged:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from boxes import CLASSES
 from decode import MARGIN
+from networks import opened
 
 ORIGIN = "YOLOX-nano (Megvii, Apache-2.0) fine-tuned on scenes rendered by this project"
 ORIGIN_OF_BOTH = (
-    "YOLOX-nano (Megvii, Apache-2.0) and, for the second look, EfficientNet-Lite0 (Google, Apache-2.0), "
+    "YOLOX-nano (Megvii, Apache-2.0) and, for the second look, EfficientNet-Lite2 (Google, Apache-2.0), "
     "both trained further on scenes rendered by this project, their lowest layers as published"
 )
 TEXT = """\
@@ -51,7 +52,7 @@ SECOND = """
 path = "{path}"
 sha256 = "{sha256}"
 input = "crops"
-size = 128
+size = {size}
 margin = {margin}
 candidate = "ebike"
 floor = {floor}
@@ -75,7 +76,14 @@ def main() -> None:
     text = TEXT.format(origin=origin, path=a.model.name, sha256=digest, classes=classes, score=a.score)
     if a.second:
         seen_by = hashlib.sha256(a.second.read_bytes()).hexdigest()
-        text += SECOND.format(path=a.second.name, sha256=seen_by, margin=MARGIN, floor=a.floor, weight=a.weight)
+        text += SECOND.format(
+            path=a.second.name,
+            sha256=seen_by,
+            size=opened(a.second).get_inputs()[0].shape[2],
+            margin=MARGIN,
+            floor=a.floor,
+            weight=a.weight,
+        )
     a.out.write_text(text)
     print(f"{a.out}: {a.model.name} {digest[:12]}, score {a.score}")
 
