@@ -9,7 +9,7 @@ import numpy as np
 
 STRIDES = (8, 16, 32)
 PAD = 114
-MARGIN = 1.75  # side of the second look's crop, times the box's longer side: what is around a thing helps to tell what it is
+MARGIN = 1.5  # side of the second look's crop, times the box's longer side: what is around a thing helps to tell what it is
 
 
 @dataclass(frozen=True)
