@@ -6,6 +6,7 @@ Its panels are skins over cross-sections, so that they have the ridges and outli
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -132,106 +133,151 @@ def _seat(b: Builder, d: Dice, front: float, rear: float, z: float) -> None:
         b.blob((rear - 0.02, 0, z + step + d.u(0.12, 0.18)), (0.035, d.u(0.11, 0.15), d.u(0.08, 0.13)), leather, 0.5, ("y", -0.2))
 
 
-def moped(d: Dice) -> Vehicle:
-    """An electric scooter with lacquered panels."""
-    b = Builder()
-    lacquer, gloss = _lacquer(d), d.u(0.07, 0.3)
-    shell = Paint(lacquer, metallic=d.pick((0, 0, 0.4)), roughness=gloss)
-    dark = Paint(d.grey(0.01, 0.035), roughness=d.u(0.35, 0.65))
-    other = dark if d.chance(0.6) else Paint(_lacquer(d), roughness=gloss)
-    rim = Paint(d.pick(((0.45,) * 3, (0.02,) * 3, (0.02,) * 3, (0.55, 0.4, 0.08), (0.4, 0.02, 0.02))), metallic=0.7, roughness=0.3)
-    base, radius, tyre = d.u(1.16, 1.36), d.u(0.19, 0.235), d.u(0.042, 0.056)
-    half, bulk = base / 2, d.u(0.85, 1.15)
-    bx, bz, sz = half - d.u(0.2, 0.27), d.u(0.98, 1.1), d.u(0.7, 0.79)
-    for x in (-half, half):
-        b.wheel(x, radius, tyre, rim, RUBBER, spokes=d.pick((0, 5, 5)))
-    # front: fork, mudguard, nose and leg shield
+@dataclass(frozen=True)
+class _Lines:
+    """Paints and measures that a moped's parts share."""
+
+    shell: Paint
+    dark: Paint
+    other: Paint
+    half: float  # of the wheel base
+    radius: float  # of the wheels
+    bulk: float
+    bx: float  # handlebar
+    bz: float
+    sz: float  # seat
+    tail: float  # where the body ends
+    hip: float  # half its width
+    lift: float  # of its end
+    floor: float  # height of the foot board
+    across: float  # half its width
+
+
+def _front(b: Builder, d: Dice, lines: _Lines) -> None:
+    """Fork, mudguard, leg shield, nose."""
     for y in (-0.075, 0.075):
-        b.tube([(half, y, radius), (half - 0.08, y, 0.55)], 0.019, STEEL)
-    guard = shell if d.chance(0.7) else dark
-    b.skin_along([(half + 0.2, 2 * radius - 0.13, 0.05, 0.02), (half + 0.13, 2 * radius - 0.02, 0.07, 0.04), (half, 2 * radius + 0.03, 0.078, 0.04),
-               (half - 0.14, 2 * radius - 0.03, 0.07, 0.04)], guard, 0.7)  # fmt: skip
-    rake, low, wide = d.u(0.22, 0.36), d.u(0.3, 0.36), d.u(0.17, 0.225) * bulk
-    top = bz - d.u(0.1, 0.16)
+        b.tube([(lines.half, y, lines.radius), (lines.half - 0.08, y, 0.55)], 0.019, STEEL)
+    guard = lines.shell if d.chance(0.7) else lines.dark
+    b.skin_along([(lines.half + 0.2, 2 * lines.radius - 0.13, 0.05, 0.02), (lines.half + 0.13, 2 * lines.radius - 0.02, 0.07, 0.04), (lines.half, 2 * lines.radius + 0.03, 0.078, 0.04),
+               (lines.half - 0.14, 2 * lines.radius - 0.03, 0.07, 0.04)], guard, 0.7)  # fmt: skip
+    rake, low, wide = d.u(0.22, 0.36), d.u(0.3, 0.36), d.u(0.17, 0.225) * lines.bulk
+    top = lines.bz - d.u(0.1, 0.16)
     at = [(t, low + t * (top - low)) for t in (0, 0.15, 0.4, 0.65, 0.88, 1.0)]
     spread = (0.62, 0.8, 1.0, d.u(0.92, 1.1), d.u(0.68, 0.9), 0.55)
-    lean = [(z, half - 0.06 - (z - low) * rake) for _, z in at]
+    lean = [(z, lines.half - 0.06 - (z - low) * rake) for _, z in at]
     b.skin_up(
         [(z, x, wide * w, 0.05 + 0.02 * (1 - abs(t - 0.5))) for (t, _), (z, x), w in zip(at, lean, spread, strict=True)],
-        shell,
+        lines.shell,
         d.u(0.5, 0.8),
         d.u(0.04, 0.11),
     )
-    b.skin_up([(z, x - 0.05, wide * w * 0.94, 0.04) for (z, x), w in zip(lean, spread, strict=True)], dark, 0.5, 0.05)
+    b.skin_up([(z, x - 0.05, wide * w * 0.94, 0.04) for (z, x), w in zip(lean, spread, strict=True)], lines.dark, 0.5, 0.05)
     if d.chance(0.6):  # nose piece with lamp
         z = d.u(0.58, 0.75)
-        x = half - 0.01 - (z - low) * rake
+        x = lines.half - 0.01 - (z - low) * rake
         b.skin_up([(z - 0.16, x + 0.02, 0.05, 0.05), (z - 0.05, x + 0.03, wide * 0.5, 0.06), (z + 0.1, x + 0.01, wide * 0.55, 0.05),
-                     (z + 0.18, x - 0.02, wide * 0.3, 0.03)], other, 0.6)  # fmt: skip
+                     (z + 0.18, x - 0.02, wide * 0.3, 0.03)], lines.other, 0.6)  # fmt: skip
         b.blob((x + 0.075, 0, z), (0.03, wide * d.u(0.25, 0.45), 0.035), Paint(LAMP.colour, glow=d.pick((0, 0, 0, 6)), roughness=0.08), 0.5)
         for s in (-1, 1):
             b.blob((x + 0.02, s * wide * 0.7, z + d.u(-0.03, 0.08)), (0.03, 0.035, 0.016), d.pick((AMBER, LAMP)), 0.7, fine=8)
-    b.tube([(half - 0.08, 0, 0.5), (bx, 0, bz)], 0.026, dark)
-    # foot board with ribs
-    floor, across = d.u(0.27, 0.33), d.u(0.125, 0.18) * bulk
-    b.skin_along([(half - 0.2, floor + 0.08, across * 0.7, 0.03), (half - 0.3, floor, across, 0.035), (-0.02, floor, across, 0.035), (-0.16, floor + 0.03, across * 0.9, 0.05)],
-           shell if d.chance(0.4) else dark, 0.35)  # fmt: skip
+    b.tube([(lines.half - 0.08, 0, 0.5), (lines.bx, 0, lines.bz)], 0.026, lines.dark)
+
+
+def _board(b: Builder, d: Dice, lines: _Lines) -> None:
+    """Foot board with ribs, at times with something carried on it."""
+    b.skin_along([(lines.half - 0.2, lines.floor + 0.08, lines.across * 0.7, 0.03), (lines.half - 0.3, lines.floor, lines.across, 0.035), (-0.02, lines.floor, lines.across, 0.035), (-0.16, lines.floor + 0.03, lines.across * 0.9, 0.05)],
+           lines.shell if d.chance(0.4) else lines.dark, 0.35)  # fmt: skip
     mat = Paint((0.02,) * 3 if d.chance(0.8) else d.vivid(), roughness=0.85)
     for y in np.linspace(-0.7, 0.7, d.pick((4, 6))):
-        b.box(((half - 0.3) / 2, y * across, floor + 0.037), ((half - 0.3) / 2, across * 0.09, 0.004), mat)
-    # body under the seat: lower part dark, panels lacquered, a stripe at times
-    tail, hip = -half - d.u(0.1, 0.22), d.u(0.135, 0.17) * bulk
-    lift = d.u(0.0, 0.07)
-    body = [(-0.08, sz - 0.25, hip * 0.62, 0.19), (-0.16, sz - 0.24, hip * 0.8, 0.19), (-0.34, sz - 0.21, hip, 0.16), (-0.52, sz - 0.17 + lift * 0.3, hip, 0.13),
-            (-half - 0.02, sz - 0.12 + lift * 0.7, hip * 0.8, 0.09), (tail, sz - 0.07 + lift, hip * 0.42, 0.045)]  # fmt: skip
-    b.skin_along(body, shell, d.u(0.35, 0.6), d.chance(0.8))
-    b.skin_along([(x, z - high * 0.75, w * 1.04, high * 0.5) for x, z, w, high in body[:5]], other, 0.4)
+        b.box(((lines.half - 0.3) / 2, y * lines.across, lines.floor + 0.037), ((lines.half - 0.3) / 2, lines.across * 0.09, 0.004), mat)
+    if d.chance(0.15):
+        s = d.u(0.08, 0.14)
+        thing = Paint(d.pick(((0.35, 0.22, 0.1), (0.02,) * 3, d.vivid())), roughness=0.7)
+        b.box((0.12, 0, lines.floor + 0.04 + s), (s * 1.1, lines.across * 0.8, s), thing, yaw=d.u(-0.2, 0.2))
+
+
+def _body(b: Builder, d: Dice, lines: _Lines) -> None:
+    """What is under the seat: the lower part dark, panels lacquered, a stripe at times; and the seat."""
+    body = [(-0.08, lines.sz - 0.25, lines.hip * 0.62, 0.19), (-0.16, lines.sz - 0.24, lines.hip * 0.8, 0.19), (-0.34, lines.sz - 0.21, lines.hip, 0.16), (-0.52, lines.sz - 0.17 + lines.lift * 0.3, lines.hip, 0.13),
+            (-lines.half - 0.02, lines.sz - 0.12 + lines.lift * 0.7, lines.hip * 0.8, 0.09), (lines.tail, lines.sz - 0.07 + lines.lift, lines.hip * 0.42, 0.045)]  # fmt: skip
+    b.skin_along(body, lines.shell, d.u(0.35, 0.6), d.chance(0.8))
+    b.skin_along([(x, z - high * 0.75, w * 1.04, high * 0.5) for x, z, w, high in body[:5]], lines.other, 0.4)
     if d.chance(0.55):
         stripe = Paint(d.pick(((0.75,) * 3, (0.02,) * 3, (0.5, 0.02, 0.02), d.vivid())), roughness=0.2)
         for s in (-1, 1):
             b.tube([(x, s * (w + 0.002), z + high * d.u(0.1, 0.5)) for x, z, w, high in body[1:5]], d.u(0.008, 0.022), stripe, 5)
-    _seat(b, d, d.u(-0.1, -0.02), tail + d.u(0.06, 0.16), sz)
-    # behind: lamp, indicators, rail, mudguard, plate, springs
+    _seat(b, d, d.u(-0.1, -0.02), lines.tail + d.u(0.06, 0.16), lines.sz)
+
+
+def _rear(b: Builder, d: Dice, lines: _Lines) -> None:
+    """Lamp, indicators, rail, mudguard, plate, springs, stand."""
     b.blob(
-        (tail - 0.015, 0, sz - 0.08 + lift),
-        (0.03, hip * d.u(0.35, 0.6), 0.03),
+        (lines.tail - 0.015, 0, lines.sz - 0.08 + lines.lift),
+        (0.03, lines.hip * d.u(0.35, 0.6), 0.03),
         Paint(RED_LAMP.colour, glow=d.pick((0, 0, 2.5)), roughness=0.12),
         0.5,
     )
     for s in (-1, 1):
-        b.blob((tail + 0.02, s * hip * 0.75, sz - 0.1 + lift), (0.035, 0.02, 0.018), AMBER, 0.7, fine=8)
-    rail = d.pick((STEEL, CHROME, BLACK, shell))
+        b.blob((lines.tail + 0.02, s * lines.hip * 0.75, lines.sz - 0.1 + lines.lift), (0.035, 0.02, 0.018), AMBER, 0.7, fine=8)
+    rail = d.pick((STEEL, CHROME, BLACK, lines.shell))
     if d.chance(0.75):
         out, up = d.u(0.03, 0.12), d.u(0.0, 0.09)
-        b.tube([(tail + 0.32, -hip * 0.85, sz - 0.02), (tail + 0.05, -hip * 0.9, sz + up), (tail - out, -hip * 0.6, sz + up + 0.02), (tail - out, hip * 0.6, sz + up + 0.02),
-                (tail + 0.05, hip * 0.9, sz + up), (tail + 0.32, hip * 0.85, sz - 0.02)], 0.014, rail)  # fmt: skip
+        b.tube([(lines.tail + 0.32, -lines.hip * 0.85, lines.sz - 0.02), (lines.tail + 0.05, -lines.hip * 0.9, lines.sz + up), (lines.tail - out, -lines.hip * 0.6, lines.sz + up + 0.02), (lines.tail - out, lines.hip * 0.6, lines.sz + up + 0.02),
+                (lines.tail + 0.05, lines.hip * 0.9, lines.sz + up), (lines.tail + 0.32, lines.hip * 0.85, lines.sz - 0.02)], 0.014, rail)  # fmt: skip
     b.skin_along(
         [
-            (-half - 0.02, 2 * radius + 0.02, 0.07, 0.025),
-            (-half - 0.16, 2 * radius - 0.05, 0.07, 0.02),
-            (-half - 0.25, radius + 0.08, 0.06, 0.015),
+            (-lines.half - 0.02, 2 * lines.radius + 0.02, 0.07, 0.025),
+            (-lines.half - 0.16, 2 * lines.radius - 0.05, 0.07, 0.02),
+            (-lines.half - 0.25, lines.radius + 0.08, 0.06, 0.015),
         ],
-        dark,
+        lines.dark,
         0.6,
     )
     if d.chance(0.8):
         z = d.u(0.4, 0.56)
-        b.box((tail + 0.01, 0, z), (0.006, 0.1, 0.07), dark, pitch=0.3)
+        b.box((lines.tail + 0.01, 0, z), (0.006, 0.1, 0.07), lines.dark, pitch=0.3)
         c, s = math.cos(0.3), math.sin(0.3)
-        b.quad((tail + 0.001, 0, z), (0, -0.09, 0), (-s * 0.06, 0, c * 0.06), _plate(d))
+        b.quad((lines.tail + 0.001, 0, z), (0, -0.09, 0), (-s * 0.06, 0, c * 0.06), _plate(d))
     for y in (-0.125, 0.125):
-        b.tube([(-half + 0.02, y, radius), (-half + 0.12, y, sz - 0.22)], 0.024, d.pick((STEEL, RED_LAMP, BLACK, AMBER)))
-        b.tube([(-half, y, radius), (-0.16, y, 0.3)], 0.02, dark)
-    b.tube([(-0.1, 0.1, 0.27), (-0.18, 0.16, 0.02)], 0.01, BLACK, 5)
-    _bar(b, d, bx, bz, shell)
-    if d.chance(0.15):  # something carried on the foot board
-        s = d.u(0.08, 0.14)
-        b.box(
-            (0.12, 0, floor + 0.04 + s),
-            (s * 1.1, across * 0.8, s),
-            Paint(d.pick(((0.35, 0.22, 0.1), (0.02,) * 3, d.vivid())), roughness=0.7),
-            yaw=d.u(-0.2, 0.2),
+        b.tube(
+            [(-lines.half + 0.02, y, lines.radius), (-lines.half + 0.12, y, lines.sz - 0.22)],
+            0.024,
+            d.pick((STEEL, RED_LAMP, BLACK, AMBER)),
         )
-    seat = Seat(-0.24, sz + 0.04, bx, bz, 0.15, floor + 0.04)
-    accessories(b, d, base, seat, shell, plenty=0.5, own=True)
-    return Vehicle("ebike", "moped", b.build(), base + 2 * radius + 0.1, 0.74, seat)
+        b.tube([(-lines.half, y, lines.radius), (-0.16, y, 0.3)], 0.02, lines.dark)
+    b.tube([(-0.1, 0.1, 0.27), (-0.18, 0.16, 0.02)], 0.01, BLACK, 5)
+
+
+def moped(d: Dice) -> Vehicle:
+    """An electric scooter with lacquered panels."""
+    b = Builder()
+    gloss = d.u(0.07, 0.3)
+    dark = Paint(d.grey(0.01, 0.035), roughness=d.u(0.35, 0.65))
+    rim = Paint(d.pick(((0.45,) * 3, (0.02,) * 3, (0.02,) * 3, (0.55, 0.4, 0.08), (0.4, 0.02, 0.02))), metallic=0.7, roughness=0.3)
+    half, tyre, bulk = d.u(0.58, 0.68), d.u(0.042, 0.056), d.u(0.85, 1.15)
+    lines = _Lines(
+        shell=Paint(_lacquer(d), metallic=d.pick((0, 0, 0.4)), roughness=gloss),
+        dark=dark,
+        other=dark if d.chance(0.6) else Paint(_lacquer(d), roughness=gloss),
+        half=half,
+        radius=d.u(0.19, 0.235),
+        bulk=bulk,
+        bx=half - d.u(0.2, 0.27),
+        bz=d.u(0.98, 1.1),
+        sz=d.u(0.7, 0.79),
+        tail=-half - d.u(0.1, 0.22),
+        hip=d.u(0.135, 0.17) * bulk,
+        lift=d.u(0.0, 0.07),
+        floor=d.u(0.27, 0.33),
+        across=d.u(0.125, 0.18) * bulk,
+    )
+    for x in (-half, half):
+        b.wheel(x, lines.radius, tyre, rim, RUBBER, spokes=d.pick((0, 5, 5)))
+    _front(b, d, lines)
+    _board(b, d, lines)
+    _body(b, d, lines)
+    _rear(b, d, lines)
+    _bar(b, d, lines.bx, lines.bz, lines.shell)
+    seat = Seat(-0.24, lines.sz + 0.04, lines.bx, lines.bz, 0.15, lines.floor + 0.04)
+    accessories(b, d, 2 * half, seat, lines.shell, plenty=0.5, own=True)
+    return Vehicle("ebike", "moped", b.build(), 2 * (half + lines.radius) + 0.1, 0.74, seat)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from . import paint
 from .dice import Dice
 from .fittings import Seat, Vehicle, handlebar
@@ -96,6 +98,23 @@ def kick_scooter(d: Dice) -> Vehicle:
     b.arc((-half, 0, radius), radius + 0.015, 0.02, c, 0.8, 2.8, 8)
     if electric and d.chance(0.5):
         b.blob((bar_x + 0.04, 0, top - 0.08), (0.02, 0.03, 0.03), paint.LAMP, 0.8, fine=8)
+    if electric:  # as finely made as an e-bike: mat, mudguard with its lamp, display, lever, cable
+        b.box((-0.02, 0, deck + 0.031), (half * 0.62, 0.06, 0.003), Paint((0.015,) * 3, roughness=0.9))
+        for x in np.linspace(-0.5, 0.5, 6):
+            b.box((-0.02 + x * half, 0, deck + 0.035), (0.004, 0.055, 0.002), trim if d.chance(0.3) else BLACK)
+        b.skin_along(
+            [
+                (-half + 0.06, 2 * radius + 0.01, 0.045, 0.008),
+                (-half - 0.05, 2 * radius - 0.02, 0.045, 0.008),
+                (-half - 0.12, radius + 0.02, 0.035, 0.008),
+            ],
+            c,
+            0.6,
+        )
+        b.blob((-half - 0.13, 0, radius + 0.03), (0.012, 0.025, 0.018), paint.RED_LAMP, 0.6, fine=8)
+        b.box((bar_x, 0, top + 0.02), (0.035, 0.03, 0.008), Paint((0.01,) * 3, roughness=0.08, glow=d.pick((0, 0, 1))), pitch=-0.3)
+        b.tube([(bar_x + 0.02, w * 0.6, top), (bar_x + 0.01, w * 0.95, top - 0.01)], 0.006, CHROME, 5)
+        b.tube([(bar_x + 0.02, w * 0.5, top), (bar_x + 0.07, 0.03, top - 0.12), (half + 0.03, 0.02, radius + 0.15)], 0.004, BLACK, 4)
     if electric and d.chance(0.12):  # a bag on the stem
         b.blob((bar_x + 0.08, 0, top - 0.2), (0.05, 0.09, 0.1), BLACK, 0.5)
     if d.chance(0.15) and not electric:
@@ -105,7 +124,7 @@ def kick_scooter(d: Dice) -> Vehicle:
     )
 
 
-def motor(b: Builder, d: Dice, w: float, sz: float, depth: float) -> None:
+def motor(b: Builder, d: Dice, w: float, sz: float, depth: float, stuffed: bool) -> None:
     """What a powered wheelchair has more: lacquered shroud or bare batteries, stuffed seat, joystick, springs, lamps.
 
     As finely made as an e-bike's panels, so that no net learns that fine panels are e-bikes.
@@ -127,7 +146,7 @@ def motor(b: Builder, d: Dice, w: float, sz: float, depth: float) -> None:
             b.box((-0.03, y, 0.26), (0.17, 0.075, 0.09), d.pick((BLACK, shell)))
         for s in (-1, 1):
             b.tube([(-0.12, s * w * 0.9, 0.2), (-0.02, s * w * 0.9, sz - 0.06)], 0.025, d.pick((paint.RED_LAMP, STEEL, BLACK)))
-    if d.chance(0.6):  # a stuffed seat, as in a car
+    if stuffed:  # as in a car
         leather = Paint(d.pick((*((0.012,) * 3,) * 5, (0.3, 0.02, 0.02), (0.3, 0.28, 0.25))), roughness=d.u(0.22, 0.5))
         b.skin_along(
             [
@@ -158,8 +177,12 @@ def wheelchair(d: Dice) -> Vehicle:
     fabric = d.pick((BLACK, Paint(d.colour(), roughness=0.85), paint.cloth(d)))
     w, sz, depth = d.u(0.2, 0.25), d.u(0.46, 0.54), d.u(0.2, 0.23)
     back_top = sz + d.u(0.38, 0.55)
-    b.blob((0, 0, sz), (depth, w * 0.95, d.u(0.025, 0.06)), fabric, 0.35)
-    b.blob((-depth - 0.03, 0, (sz + back_top) / 2), (d.u(0.02, 0.05), w * 0.95, (back_top - sz) / 2), fabric, 0.35, ("y", -d.u(0.05, 0.25)))
+    stuffed = powered and d.chance(0.6)
+    if not stuffed:
+        b.blob((0, 0, sz), (depth, w * 0.95, d.u(0.025, 0.06)), fabric, 0.35)
+        b.blob(
+            (-depth - 0.03, 0, (sz + back_top) / 2), (d.u(0.02, 0.05), w * 0.95, (back_top - sz) / 2), fabric, 0.35, ("y", -d.u(0.05, 0.25))
+        )
     if d.chance(0.25):
         b.blob((-depth - 0.1, 0, back_top + 0.15), (0.04, w * 0.55, 0.1), fabric, 0.5)
     for s in (-1, 1):
@@ -203,7 +226,7 @@ def wheelchair(d: Dice) -> Vehicle:
     b.tube([(0.05, -w, sz - 0.05), (0.05, w, 0.2)], 0.01, frame, 5)
     b.tube([(0.05, w, sz - 0.05), (0.05, -w, 0.2)], 0.01, frame, 5)
     if powered:
-        motor(b, d, w, sz, depth)
+        motor(b, d, w, sz, depth, stuffed)
     if d.chance(0.25):
         b.blob((-depth - 0.14, 0, sz + 0.15), (0.07, w * 0.7, 0.16), paint.cloth(d), 0.5, rough=crumple(d.noise(), 0.006))
     if d.chance(0.15):
