@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from boxes import CLASSES
-from decode import Found, decode, inside_picture, letterbox, look_at, overlap
+from decode import CANDIDATE_FLOOR, SECOND_WEIGHT, Found, decode, inside_picture, letterbox, look_at, overlap
 from mosaics import tiles
 from networks import opened
 from packs import renders
@@ -58,7 +58,7 @@ class Second:
     at the box's cell. A floor of threshold ** (1 / (1 - weight)) loses nothing; boxes below it are dropped.
     """
 
-    def __init__(self, path: Path, floor: float = 0.05, weight: float = 0.7, most: int = 6) -> None:
+    def __init__(self, path: Path, floor: float = CANDIDATE_FLOOR, weight: float = SECOND_WEIGHT, most: int = 6) -> None:
         self._session = opened(path)
         self._size = self._session.get_inputs()[0].shape[2]
         self._floor, self._weight, self._most = floor, weight, most
@@ -326,8 +326,8 @@ def main() -> None:
     p.add_argument("--coco", type=Path, help="a COCO export with annotations.json, such as held-back alarms of a site")
     p.add_argument("--clips", type=Path)
     p.add_argument("--second", type=Path, help="a classifier that looks again at each candidate")
-    p.add_argument("--second-weight", type=float, default=0.7, help="its share in the score, 0 to 1")
-    p.add_argument("--second-floor", type=float, default=0.05, help="the e-bike score that makes a candidate")
+    p.add_argument("--second-weight", type=float, default=SECOND_WEIGHT, help="its share in the score, 0 to 1")
+    p.add_argument("--second-floor", type=float, default=CANDIDATE_FLOOR, help="the e-bike score that makes a candidate")
     p.add_argument("--threshold", type=float, default=0.5)
     p.add_argument("--margin", type=float, help="count e-bike boxes only when so far ahead of rivals, as the server's rule does")
     p.add_argument("--every", type=int, default=2, help="look at every n-th picture of a clip (2 = 5 looks a second)")

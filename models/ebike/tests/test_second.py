@@ -100,6 +100,7 @@ def test_the_runtime_computes_what_torch_does() -> None:
         wanted = look.trunk.lower(torch.from_numpy(crops.astype(np.float32))).numpy()
     assert Lower(look.trunk)(crops, at_once=2) == pytest.approx(wanted, abs=1e-3)
     assert all(p.requires_grad for p in look.trunk.uppers())  # as before
+    assert not any(m.training for m in look.modules())  # norms as published
 
 
 def test_restyled_maps_show_the_same_in_another_style() -> None:

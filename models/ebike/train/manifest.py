@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from boxes import CLASSES
-from decode import MARGIN
+from decode import CANDIDATE_FLOOR, MARGIN, SECOND_WEIGHT
 from networks import opened
 
 ORIGIN = "YOLOX-nano (Megvii, Apache-2.0) fine-tuned on scenes rendered by this project"
@@ -67,8 +67,8 @@ def main() -> None:
     p.add_argument("--score", type=float, default=0.4)
     p.add_argument("--out", type=Path, default=Path("model.toml"))
     p.add_argument("--second", type=Path, help="the classifier of a second look, beside the model")
-    p.add_argument("--floor", type=float, default=0.05, help="least detector score of what is looked at again")
-    p.add_argument("--weight", type=float, default=0.7, help="the second opinion's share in the score")
+    p.add_argument("--floor", type=float, default=CANDIDATE_FLOOR, help="least detector score of what is looked at again")
+    p.add_argument("--weight", type=float, default=SECOND_WEIGHT, help="the second opinion's share in the score")
     a = p.parse_args()
     classes = ", ".join(f'"{c}"' for c in CLASSES)
     digest = hashlib.sha256(a.model.read_bytes()).hexdigest()

@@ -138,12 +138,17 @@ class Crops:
         return out
 
 
-def write(net: torch.nn.Module, path: Path, output: str) -> None:
-    """As ONNX, checked against torch."""
+def exported(net: torch.nn.Module, to: str | io.BytesIO, output: str) -> None:
+    """What takes crops, as ONNX for any number of them."""
     torch.onnx.export(
-        net, (torch.zeros(2, 3, SIZE, SIZE),), str(path), input_names=["crops"], output_names=[output], opset_version=17, dynamo=False,
+        net, (torch.zeros(2, 3, SIZE, SIZE),), to, input_names=["crops"], output_names=[output], opset_version=17, dynamo=False,
         dynamic_axes={"crops": {0: "batch"}, output: {0: "batch"}},
     )  # fmt: skip
+
+
+def write(net: torch.nn.Module, path: Path, output: str) -> None:
+    """As ONNX, checked against torch."""
+    exported(net, str(path), output)
     onnx.checker.check_model(onnx.load(str(path)))
     x = np.random.RandomState(1).uniform(0, 255, (3, 3, SIZE, SIZE)).astype(np.float32)
     with torch.no_grad():
@@ -158,45 +163,43 @@ def smaller(path: Path) -> None:
     Filters become bytes, each output channel with a scale of its own; other large tensors become half floats.
     """
     model = onnx.load(str(path))
-    graph = model.graph
-    for i, t in enumerate(list(graph.initializer)):
+    graph, front = model.graph, []
+    for t in list(graph.initializer):
         if t.data_type != onnx.TensorProto.FLOAT or np.prod(t.dims) < 256:
             continue
-        values, byte = onnx.numpy_helper.to_array(t), len(t.dims) == 4
+        values = onnx.numpy_helper.to_array(t)
         graph.initializer.remove(t)
-        nodes = [
-            onnx.helper.make_node(
-                "Cast", [t.name + ".kept"], [t.name + ".wide" if byte else t.name], name=f"widen{i}", to=onnx.TensorProto.FLOAT
-            )
-        ]
-        if byte:
-            scale = np.maximum(np.abs(values).max((1, 2, 3), keepdims=True), 1e-12) / 127
-            graph.initializer.append(onnx.numpy_helper.from_array(scale.astype(np.float32), t.name + ".scale"))
-            nodes.append(onnx.helper.make_node("Mul", [t.name + ".wide", t.name + ".scale"], [t.name], name=f"scale{i}"))
-        kept = np.rint(values / scale).astype(np.int8) if byte else values.astype(np.float16)
+        if len(t.dims) == 4:
+            scale = (np.maximum(np.abs(values).max((1, 2, 3), keepdims=True), 1e-12) / 127).astype(np.float32)
+            kept, wide = np.rint(values / scale).astype(np.int8), t.name + ".wide"
+            graph.initializer.append(onnx.numpy_helper.from_array(scale, t.name + ".scale"))
+            then = [onnx.helper.make_node("Mul", [wide, t.name + ".scale"], [t.name])]
+        else:
+            kept, wide, then = values.astype(np.float16), t.name, []
         graph.initializer.append(onnx.numpy_helper.from_array(kept, t.name + ".kept"))
-        for node in reversed(nodes):
-            graph.node.insert(0, node)
+        front += [onnx.helper.make_node("Cast", [t.name + ".kept"], [wide], to=onnx.TensorProto.FLOAT), *then]
+    nodes = [*front, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
+
+
+class _Part(torch.nn.Module):
+    def __init__(self, trunk: Trunk) -> None:
+        super().__init__()
+        self._trunk = trunk
+
+    def forward(self, crops: Tensor) -> Tensor:
+        return self._trunk.lower(crops)
 
 
 class Lower:
     """The lower part in the runtime, four times as fast on one core as in torch."""
 
     def __init__(self, trunk: Trunk) -> None:
-        class Part(torch.nn.Module):
-            def forward(self, x: Tensor) -> Tensor:
-                return trunk.lower(x)
-
-        learning = [p for p in trunk.parameters() if p.requires_grad]
-        for p in learning:
-            p.requires_grad_(False)
         file = io.BytesIO()
-        torch.onnx.export(Part(), (torch.zeros(2, 3, SIZE, SIZE),), file, input_names=["crops"], opset_version=17, dynamo=False,
-                          dynamic_axes={"crops": {0: "batch"}})  # fmt: skip
-        for p in learning:
-            p.requires_grad_(True)
+        exported(_Part(trunk).eval(), file, "maps")  # the trunk's norms never learn
         self._session = opened(file.getvalue())
 
     def __call__(self, crops: np.ndarray, at_once: int = 32) -> np.ndarray:
