@@ -108,9 +108,12 @@ class Crops:
         return np.concatenate([at, at + size])
 
     def draw(self) -> list[tuple[np.ndarray, int]]:
-        r = self._r
-        width, height = r.choice(CANVASES)
-        picture, truth = self._mixer.draw(width, height)
+        picture, truth = self._mixer.draw(*self._r.choice(CANVASES))
+        return [(look_at(picture, tuple(box), SIZE, LEARNT_MARGIN), label) for box, label in self.boxes(picture, truth)]
+
+    def boxes(self, picture: np.ndarray, truth: np.ndarray) -> list[tuple[np.ndarray, int]]:
+        """What to look at in a picture whose things are known, and what it shows."""
+        r, (height, width) = self._r, picture.shape[:2]
         boxes: list[tuple[np.ndarray, int | None]] = []
         wide = widened(truth)
         vehicles = wide[wide[:, 4] < PERSON]
@@ -130,12 +133,7 @@ class Crops:
                 x0, y0 = r.uniform(0, width - side), r.uniform(0, height - side)
                 box = np.array([x0, y0, x0 + side, y0 + side * r.uniform(0.6, 1.5)])
             boxes.append((box, label_of(box, truth, wide)))
-        out = []
-        for box, label in boxes:
-            if label is None or box[2] - box[0] < 14 or box[3] - box[1] < 14:
-                continue
-            out.append((look_at(picture, tuple(box), SIZE, LEARNT_MARGIN), label))
-        return out
+        return [(box, label) for box, label in boxes if label is not None and min(box[2:] - box[:2]) >= 14]
 
 
 def exported(net: torch.nn.Module, to: str | io.BytesIO, output: str) -> None:
