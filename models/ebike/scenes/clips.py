@@ -26,10 +26,10 @@ from .dice import Dice
 from .ebikes import scooter
 from .fittings import Seat, Vehicle
 from .people import Body, Pose
-from .rivals import wheelchair
 from .sensor import develop, exposure
 from .shapes import Mesh
 from .stage import Stage
+from .wheelchairs import wheelchair
 
 FPS, WIDTH, HEIGHT = 10, 1280, 720
 Key = tuple[float, float, float, float]  # time in seconds, x, y, yaw

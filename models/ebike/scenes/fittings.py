@@ -137,3 +137,19 @@ def cover(b: Builder, d: Dice, length: float, seat: Seat) -> None:
          (seat.bar_x + 0.2, seat.bar_z - 0.1, w), (half + 0.15, 0.7, w * 0.6)],
         d.u(0.12, 0.5), c, d.noise(), d.u(0.008, 0.022),
     )  # fmt: skip
+
+
+def castor(
+    b: Builder, d: Dice, x: float, y: float, radius: float, top: float, tyre: Paint = BLACK, metal: Paint = STEEL, brake: bool = False
+) -> None:
+    """A small wheel in its fork under a pin that reaches up to ``top``, swivelled anyhow; at times with a foot brake."""
+    own, trail = Builder(), radius * 0.4
+    own.wheel(-trail, radius, radius * 0.28, metal, tyre)
+    for s in (-1, 1):
+        own.tube([(-trail, s * radius * 0.42, radius), (0, s * radius * 0.42, 2.1 * radius)], [radius * 0.2, radius * 0.32], metal, 6)
+    own.blob((0, 0, 2.15 * radius), (radius * 0.6, radius * 0.5, radius * 0.16), metal, 0.5, fine=8)
+    own.tube([(0, 0, 2.1 * radius), (0, 0, max(top, 2.3 * radius))], radius * 0.3, metal, 6)
+    if brake:
+        pedal = Paint(d.pick(((0.5, 0.02, 0.02), (0.02, 0.3, 0.08), (0.02,) * 3)), roughness=0.4)
+        own.box((-trail - radius * 1.1, 0, radius * 1.5), (radius * 0.4, radius * 0.35, radius * 0.12), pedal, pitch=0.4)
+    b.mesh_in(own.build().moved((x, y, 0), d.u(-0.7, 0.7) if d.chance(0.7) else d.u(-3.1, 3.1)))

@@ -246,6 +246,17 @@ class Builder:
         faces = [(i * n + j, i * n + j + 1, (i + 1) * n + j + 1, (i + 1) * n + j) for i in range(k - 1) for j in range(n - 1)]
         self.add(p.reshape(-1, 3), faces, paint)
 
+    def sheet(self, points: np.ndarray, paint: Paint) -> None:
+        """An open cloth over a grid of points [rows, columns, 3]."""
+        k, n = points.shape[:2]
+        faces = [(i * n + j, i * n + j + 1, (i + 1) * n + j + 1, (i + 1) * n + j) for i in range(k - 1) for j in range(n - 1)]
+        self.add(points.reshape(-1, 3), faces, paint)
+
+    def ribbon(self, points: Sequence[Point], half: Point, paint: Paint) -> None:
+        """A flat band along points, ``half`` wide to both sides: a strap, a tape, a seam."""
+        p = np.asarray(points, float)
+        self.sheet(np.stack([p - np.asarray(half, float), p + np.asarray(half, float)], 1), paint)
+
     @property
     def empty(self) -> bool:
         return not self._v
@@ -257,6 +268,18 @@ class Builder:
 def _ring(half: float, high: float, power: float, sides: int = 20) -> tuple[np.ndarray, np.ndarray]:
     a = np.linspace(0, 2 * math.pi, sides, endpoint=False)
     return half * np.sign(np.cos(a)) * np.abs(np.cos(a)) ** power, high * np.sign(np.sin(a)) * np.abs(np.sin(a)) ** power
+
+
+def bend(points: Sequence[Point], radius: float, closed: bool = False, steps: int = 4) -> list[np.ndarray]:
+    """A way along points whose corners are rounded, as pipes are bent."""
+    p = [np.asarray(q, float) for q in points]
+    n = len(p)
+    out = [] if closed else [p[0]]
+    for i in range(n) if closed else range(1, n - 1):
+        before, after = p[i - 1] - p[i], p[(i + 1) % n] - p[i]
+        a, b = (p[i] + v * min(radius / (np.linalg.norm(v) + 1e-9), 0.5) for v in (before, after))
+        out += [(1 - t) ** 2 * a + 2 * t * (1 - t) * p[i] + t**2 * b for t in np.linspace(0, 1, steps)]
+    return [*out, out[0]] if closed else [*out, p[-1]]
 
 
 def crumple(noise: np.random.RandomState, amount: float, fine: int = 12) -> np.ndarray:

@@ -8,9 +8,12 @@ from scenes.cars import leaves, room
 from scenes.clips import Track
 from scenes.dice import Dice
 from scenes.ebikes import KINDS, ebike
+from scenes.fittings import Vehicle
 from scenes.people import Body, Pose
 from scenes.rivals import RIVALS, clutter, rival
 from scenes.sensor import develop, exposure
+from scenes.trolleys import KINDS as TROLLEYS
+from scenes.trolleys import trolley
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
@@ -31,6 +34,30 @@ def test_rivals_are_valid_meshes(label: str) -> None:
         assert np.isfinite(v.mesh.vertices).all()
         assert max(i for f in v.mesh.faces for i in f) < len(v.mesh.vertices)
         assert len(v.mesh.faces) == len(v.mesh.paint_of_face) == len(v.mesh.smooth)
+
+
+def check_fine(v: Vehicle, least: int, length: tuple[float, float], high: tuple[float, float]) -> None:
+    """Stands on the floor, has its size, and is neither coarse nor heavy."""
+    assert np.isfinite(v.mesh.vertices).all()
+    assert least < len(v.mesh.faces) < 25_000
+    low, top = v.mesh.vertices.min(0), v.mesh.vertices.max(0)
+    assert -0.06 < low[2] < 0.05
+    assert length[0] < top[0] - low[0] < length[1]
+    assert high[0] < top[2] < high[1]
+
+
+@pytest.mark.parametrize("kind", list(TROLLEYS))
+def test_trolleys_are_finely_made_and_have_their_size(kind: str) -> None:
+    length, high = {
+        "flatbed": ((0.6, 1.6), (0.15, 2.0)),
+        "shopping": ((0.7, 1.3), (0.8, 2.0)),
+        "hand": ((0.3, 1.0), (0.9, 2.0)),
+        "shopper": ((0.3, 0.7), (0.8, 1.3)),
+        "cage": ((0.5, 1.5), (1.0, 2.3)),
+        "bed": ((1.8, 2.4), (0.5, 2.0)),
+    }[kind]
+    for seed in range(8):
+        check_fine(trolley(Dice(f"{kind}{seed}"), kind), 1000, length, high)
 
 
 def test_the_same_seed_gives_the_same_shape() -> None:
