@@ -6,10 +6,12 @@ import pytest
 from scenes.cameras import camera
 from scenes.cars import leaves, room
 from scenes.clips import Track
+from scenes.cycles import bicycle
 from scenes.dice import Dice
 from scenes.ebikes import KINDS, ebike
 from scenes.fittings import Vehicle
 from scenes.people import Body, Pose
+from scenes.prams import pram
 from scenes.rivals import RIVALS, clutter, rival
 from scenes.sensor import develop, exposure
 from scenes.trolleys import KINDS as TROLLEYS
@@ -58,6 +60,17 @@ def test_trolleys_are_finely_made_and_have_their_size(kind: str) -> None:
     }[kind]
     for seed in range(8):
         check_fine(trolley(Dice(f"{kind}{seed}"), kind), 1000, length, high)
+
+
+@pytest.mark.parametrize("kind", ("adult", "step", "folding", "child"))
+def test_bicycles_are_finely_made_and_have_their_size(kind: str) -> None:
+    for seed in range(8):
+        check_fine(bicycle(Dice(f"{kind}{seed}"), kind), 2000, (0.8, 2.0), (0.6, 1.9))
+
+
+def test_prams_are_finely_made_and_have_their_size() -> None:
+    for seed in range(12):
+        check_fine(pram(Dice(seed)), 2000, (0.8, 1.4), (0.9, 1.4))
 
 
 def test_the_same_seed_gives_the_same_shape() -> None:
