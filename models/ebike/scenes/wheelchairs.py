@@ -6,7 +6,7 @@ from . import paint
 from .dice import Dice
 from .fittings import Seat, Vehicle
 from .paint import BLACK, CHROME, RUBBER, STEEL, Paint
-from .shapes import Builder, crumple
+from .shapes import Builder, bend, crumple
 
 
 def motor(b: Builder, d: Dice, w: float, sz: float, depth: float, stuffed: bool) -> None:
@@ -52,6 +52,45 @@ def motor(b: Builder, d: Dice, w: float, sz: float, depth: float, stuffed: bool)
     for s in (-1, 1):
         b.tube([(-depth, s * w * 0.6, 0.16), (-depth - 0.18, s * w * 0.6, 0.08)], 0.012, STEEL, 5)
         b.wheel(-depth - 0.18, 0.04, 0.012, STEEL, RUBBER, y=s * w * 0.6)
+
+
+def sewn(b: Builder, d: Dice, w: float, sz: float, depth: float, back_top: float) -> None:
+    """What a plain wheelchair's cloth and frame have more: cushion with piping, bands on the back, pocket, calf strap, lacquered clamps."""
+    seam = Paint(d.pick(((0.02,) * 3, (0.4,) * 3, (0.5, 0.03, 0.03), (0.05, 0.15, 0.45))), roughness=0.5)
+    if d.chance(0.6):
+        cushion, thick = Paint(d.colour(), roughness=d.u(0.25, 0.8)), d.u(0.02, 0.04)
+        z = sz + 0.03 + thick
+        b.skin_along(
+            [
+                (depth, z, w * 0.8, thick * 0.7),
+                (depth - 0.03, z, w * 0.9, thick),
+                (-depth + 0.03, z, w * 0.9, thick),
+                (-depth, z, w * 0.8, thick * 0.7),
+            ],
+            cushion,
+            0.4,
+        )
+        for t in (-1, 1):
+            rim = [(-depth, -w * 0.88), (depth, -w * 0.88), (depth, w * 0.88), (-depth, w * 0.88)]
+            b.tube(bend([(x, y, z + t * thick * 0.7) for x, y in rim], 0.04, closed=True), 0.005, seam, 5)
+    for t in (0.35, 0.7, 1.0) if d.chance(0.7) else ():
+        z = sz + t * (back_top - sz) - 0.02
+        x = -depth - 0.05 * t
+        b.ribbon([(x - 0.03, -w * 1.02, z), (x - 0.065, 0, z), (x - 0.03, w * 1.02, z)], (0, 0, 0.018), seam)
+    if d.chance(0.4):
+        b.blob((-depth - 0.075, 0, sz + 0.2), (0.018, w * 0.7, 0.1), BLACK, 0.35, fine=9)
+        b.tube([(-depth - 0.09, -w * 0.65, sz + 0.29), (-depth - 0.09, w * 0.65, sz + 0.29)], 0.006, seam, 5)
+    if d.chance(0.5):
+        b.ribbon([(depth + 0.06, -w * 0.7, 0.24), (depth + 0.04, 0, 0.24), (depth + 0.06, w * 0.7, 0.24)], (0, 0, 0.03), BLACK)
+    clamp = d.pick((BLACK, CHROME, paint.RED_LAMP, Paint(d.vivid(), roughness=0.2)))
+    for s in (-1, 1):
+        for x, z in ((-depth - 0.005, sz), (depth, sz - 0.02), (-depth, 0.24)):
+            b.blob((x, s * w, z), (0.02, 0.02, 0.022), clamp, 0.5, fine=8)
+        b.blob((depth + 0.24, s * w * 0.55, 0.115), (0.012, 0.06, 0.03), BLACK, 0.5, fine=8)
+        b.tube([(depth + 0.02, s * w, 0.2), (depth + 0.02, s * w, 0.1)], 0.016, clamp, 6)
+        if d.chance(0.4):  # cable of a brake at the push handle
+            b.tube([(-depth - 0.17, s * w, back_top), (-depth - 0.1, s * w * 1.1, sz + 0.1), (-0.14, s * w * 1.1, 0.34)], 0.004, BLACK, 4)
+            b.tube([(-depth - 0.14, s * w, back_top - 0.01), (-depth - 0.2, s * w, back_top - 0.035)], 0.005, CHROME, 5)
 
 
 def wheelchair(d: Dice) -> Vehicle:
@@ -116,5 +155,7 @@ def wheelchair(d: Dice) -> Vehicle:
         b.blob((-depth - 0.14, 0, sz + 0.15), (0.07, w * 0.7, 0.16), paint.cloth(d), 0.5, rough=crumple(d.noise(), 0.006))
     if d.chance(0.15):
         b.blob((0.05, 0, sz + 0.06), (0.2, w, 0.06), paint.cloth(d), 0.6, rough=crumple(d.noise(), 0.012))
+    if not stuffed:
+        sewn(b, d, w, sz, depth, back_top)
     seat = Seat(-0.06, sz + 0.03, 0.12, sz + 0.24, depth + 0.16, 0.12)
     return Vehicle("wheelchair", "powered" if powered else "manual", b.build(), 1.05, 0.62, seat)
