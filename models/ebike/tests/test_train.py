@@ -24,15 +24,40 @@ def shot(label: str = "ebike", x: int = 60, size: int = 50) -> Shot:
 
 def test_match_gives_every_box_cells_near_its_centre() -> None:
     cells, strides = (torch.from_numpy(v) for v in grid(128, 128))
-    out = torch.zeros(len(cells), 12)
-    out[:, 2:4] = 1.0
-    boxes, labels = torch.tensor([[20.0, 20, 60, 60], [80, 70, 120, 110]]), torch.tensor([0, 3])
-    at, of, iou = match(out, corners(out, cells, strides), boxes, labels, (cells + 0.5) * strides, strides)
-    assert set(of.tolist()) == {0, 1}
-    centre = (boxes[of, :2] + boxes[of, 2:]) / 2
+    out = torch.zeros(1, len(cells), 12)
+    out[..., 2:4] = 1.0
+    boxes, labels = torch.tensor([[[20.0, 20, 60, 60], [80, 70, 120, 110], [0, 0, 0, 0]]]), torch.tensor([[0, 3, 0]])
+    real = torch.tensor([[True, True, False]])
+    on, of, iou = match(out, corners(out, cells, strides), boxes, labels, real, (cells + 0.5) * strides, strides)
+    at = on[0].nonzero()[:, 0]
+    assert set(of[0, at].tolist()) == {0, 1}
+    centre = (boxes[0, of[0, at], :2] + boxes[0, of[0, at], 2:]) / 2
     assert (((cells[at] + 0.5) * strides[at] - centre).abs() <= 2.5 * strides[at]).all()
     assert (iou >= 0).all()
-    assert len(at) == len(set(at.tolist()))
+
+
+def test_the_loss_of_a_batch_is_that_of_its_pictures() -> None:
+    """Pictures hold different numbers of boxes, padded to the fullest: padding must not learn and not be learnt from."""
+    torch.manual_seed(3)
+    out = torch.randn(3, len(grid(96, 64)[0]), 12)
+    truth = [
+        torch.tensor([[8.0, 8, 40, 44, 2], [50, 10, 90, 60, 0], [0, 0, 96, 64, 6]]),
+        torch.zeros(0, 5),
+        torch.tensor([[30.0, 5, 80, 50, 1]]),
+    ]
+    whole = loss(out, truth, 96, 64)
+    cells, strides = (torch.from_numpy(v) for v in grid(96, 64))
+    learning, total = [], 0.0
+    for i, t in enumerate(truth):
+        one = loss(out[i : i + 1], [t], 96, 64)
+        real, boxes = torch.ones(1, len(t), dtype=torch.bool), t[None, :, :4]
+        if len(t):
+            on, _, _ = match(
+                out[i : i + 1], corners(out[i : i + 1], cells, strides), boxes, t[None, :, 4].long(), real, (cells + 0.5) * strides, strides
+            )
+            learning.append(int(on.sum()))
+        total += float(one.total) * max(1, learning[-1] if len(t) else 0)
+    assert float(whole.total) == pytest.approx(total / sum(learning), rel=1e-5)
 
 
 def test_loss_falls_when_a_toy_head_is_fitted() -> None:

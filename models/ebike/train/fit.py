@@ -139,14 +139,14 @@ def main() -> None:
         t = time.monotonic()
         x, truth = batch(mixer, a.batch, width, height)
         draw_s += time.monotonic() - t
-        cost = loss(net(x.to(device, memory_format=torch.channels_last)), [b.to(device) for b in truth], width, height)
+        cost = loss(net(x.to(device, memory_format=torch.channels_last)), truth, width, height)
         optimiser.zero_grad()
         cost.total.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
         optimiser.step()
         average(ema, net, step, a.decay)
         step += 1
-        sums += [float(cost.total.detach()), cost.box, cost.objectness, cost.label]
+        sums += [float(v.detach()) for v in (cost.total, cost.box, cost.objectness, cost.label)]
         if step % 20 == 0:
             each = (time.monotonic() - began) / (step - since)
             mean = sums / 20
