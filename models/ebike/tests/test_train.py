@@ -1,6 +1,7 @@
 """Target assignment and augmentation."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ torch = pytest.importorskip("torch")
 
 from train.assign import corners, loss, match  # noqa: E402
 from train.augment import Mixer, Recipe, Shot, paste, warp  # noqa: E402
+from train.export import load, mean  # noqa: E402
 from train.fit import rate  # noqa: E402
 
 grid = __import__("decode").grid
@@ -115,3 +117,15 @@ def test_mixer_draws_boxes_inside_the_picture() -> None:
 def test_rate_warms_up_and_ends_low() -> None:
     assert rate(0, 100, 1e-3) < rate(29, 100, 1e-3)
     assert rate(100, 100, 1e-3) == pytest.approx(2e-5, rel=0.05)
+
+
+def test_a_mean_of_weights_goes_by_their_shares() -> None:
+    a, b = {"w": torch.tensor([0.0, 4.0])}, {"w": torch.tensor([8.0, 4.0])}
+    assert mean([(3.0, a), (1.0, b)])["w"].tolist() == [2.0, 4.0]
+    assert mean([(0.5, a), (0.5, b)])["w"].dtype == torch.float32
+
+
+def test_shares_that_do_not_fit_the_weights_are_refused() -> None:
+    for shares, published in (([1.0], 0.0), ([1.0, 0.0], 0.0), ([1.0, 1.0], 1.0)):
+        with pytest.raises(SystemExit, match="--shares"):
+            load(Path("base.onnx"), [Path("a.pt"), Path("b.pt")], shares, published)

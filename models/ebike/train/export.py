@@ -33,16 +33,20 @@ def folded(base: Path, weights: Path) -> dict[str, Tensor]:
     return net.state_dict()
 
 
+def mean(parts: list[tuple[float, dict[str, Tensor]]]) -> dict[str, Tensor]:
+    """States of equal nets, each by its share; shares need not add up to 1."""
+    whole = sum(share for share, _ in parts)
+    return {k: sum(share / whole * state[k].double() for share, state in parts).to(v.dtype) for k, v in parts[0][1].items()}
+
+
 def load(base: Path, weights: list[Path], shares: list[float] | None = None, published: float = 0.0) -> Net:
     """The mean of some runs, each by its share (all the same if none are given), and of the published net by a share of the whole."""
     shares = shares or [1.0] * len(weights)
     if len(shares) != len(weights) or min(shares) <= 0 or not 0 <= published < 1:
         raise SystemExit("--shares needs a figure above 0 for each of --weights, --published one from 0 up to 1")
     net = Net(base)
-    parts = [(published, net.state_dict())] + [
-        ((1 - published) * s / sum(shares), folded(base, w)) for s, w in zip(shares, weights, strict=True)
-    ]
-    net.load_state_dict({k: sum(share * state[k].double() for share, state in parts).to(v.dtype) for k, v in net.state_dict().items()})
+    runs = mean([(share, folded(base, w)) for share, w in zip(shares, weights, strict=True)])
+    net.load_state_dict(mean([(1 - published, runs), (published, net.state_dict())]))
     return net.eval()
 
 
