@@ -1,6 +1,8 @@
 """Target assignment and augmentation."""
 
+import os
 import random
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from train.ahead import ahead  # noqa: E402
 from train.assign import corners, loss, match  # noqa: E402
 from train.augment import Mixer, Recipe, Shot, paste, warp  # noqa: E402
 from train.export import load, mean  # noqa: E402
@@ -129,3 +132,30 @@ def test_shares_that_do_not_fit_the_weights_are_refused() -> None:
     for shares, published in (([1.0], 0.0), ([1.0, 0.0], 0.0), ([1.0, 1.0], 1.0)):
         with pytest.raises(SystemExit, match="--shares"):
             load(Path("base.onnx"), [Path("a.pt"), Path("b.pt")], shares, published)
+
+
+def test_what_processes_draw_ahead_comes_from_all_of_them() -> None:
+    drawn = ahead(lambda seed: iter([seed] * 50), [3, 8])
+    assert sorted(drawn) == [3] * 50 + [8] * 50
+
+
+def test_a_drawing_process_that_fails_says_why() -> None:
+    def draw(seed: int):
+        yield seed
+        raise ValueError("no renders in work/renders")
+
+    drawn = ahead(draw, [1])
+    assert next(drawn) == 1
+    with pytest.raises(RuntimeError, match="no renders in work/renders"):
+        next(drawn)
+
+
+def test_a_drawing_process_that_is_killed_is_noticed() -> None:
+    def draw(seed: int):
+        yield np.zeros(1 << 20)  # more than fits into a pipe at once
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    drawn = ahead(draw, [1])
+    assert len(next(drawn)) == 1 << 20
+    with pytest.raises(RuntimeError, match="ended from outside"):
+        next(drawn)

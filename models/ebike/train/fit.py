@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import json
 import math
 import os
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning at barriers wastes a shared machine
@@ -24,6 +26,7 @@ from torch import Tensor, nn
 
 from boxes import CLASSES
 
+from .ahead import ahead
 from .assign import loss
 from .augment import Mixer
 from .data import Renders, coco_shots, cut_people, real_frames
@@ -38,10 +41,17 @@ def rate(step: int, steps: int, peak: float, warm: int = 30) -> float:
     return peak * min(1.0, (step + 1) / warm) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
 
 
-def batch(mixer: Mixer, size: int, width: int, height: int) -> tuple[Tensor, list[Tensor]]:
+Drawn = tuple[np.ndarray, list[np.ndarray]]  # pictures [n, h, w, 3] BGR and the boxes [k, 5] of each
+
+
+def batch(mixer: Mixer, size: int, width: int, height: int) -> Drawn:
     drawn = [mixer.draw(width, height) for _ in range(size)]
-    x = np.stack([p for p, _ in drawn]).transpose(0, 3, 1, 2).astype(np.float32)
-    return torch.from_numpy(np.ascontiguousarray(x)), [torch.from_numpy(b) for _, b in drawn]
+    return np.stack([p for p, _ in drawn]), [b for _, b in drawn]
+
+
+def tensor(pictures: np.ndarray) -> Tensor:
+    """[n, h, w, 3] bytes to [n, 3, h, w] floats."""
+    return torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32))
 
 
 @torch.no_grad()
@@ -77,6 +87,7 @@ def main() -> None:
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1, help="on a busy machine one is faster than two")
     p.add_argument("--minutes", type=float, default=1e9, help="stop (resumably) after so long")
+    p.add_argument("--draw", type=int, default=0, help="processes that draw batches ahead; 0 draws between steps, as one core does best")
     p.add_argument("--refresh", type=int, default=50, help="look for new renders every n steps")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
@@ -91,17 +102,28 @@ def main() -> None:
         real += coco_shots(folder)
     print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}, {device}", flush=True)
 
-    net, step = Net(a.base), 0
+    net = Net(a.base)
     last = a.out / "last.pt"
     state = torch.load(last, map_location="cpu") if last.exists() else None
-    mixer = Mixer(renders, real, a.seed + (state["step"] if state else 0), a.real_share, people=cut_people(a.clips, a.base))
+    step = state["step"] if state else 0
+    people = cut_people(a.clips, a.base)
+
+    def draw(seed: int) -> Iterator[Drawn]:
+        mixer, chooser = Mixer(renders, real, seed, a.real_share, people=people), random.Random(seed * 7)
+        for n in itertools.count(1):
+            yield batch(mixer, a.batch, *chooser.choice(CANVASES))
+            if n % a.refresh == 0:
+                renders.refresh()
+
+    batches = ahead(draw, [(a.seed + step) * 1000 + k for k in range(a.draw)]) if a.draw else draw(a.seed + step)
     if state or (a.start and a.start.suffix != ".onnx"):
         net.add_norms()
         net.load_state_dict(state["net"] if state else torch.load(a.start, map_location="cpu")["net"])
     else:
         if a.start:
             net.take(a.start)
-        net.restore_norms([batch(mixer, 12, 416, 256)[0] for _ in range(8)])
+        mixer = Mixer(renders, real, a.seed, a.real_share, people=people)
+        net.restore_norms([tensor(batch(mixer, 12, 416, 256)[0]) for _ in range(8)])
     ema = copy.deepcopy(net)
     net.to(device, memory_format=torch.channels_last).train()
     if a.backbone_rate == 0:  # frozen: neither its weights nor what its norms have seen may move
@@ -118,7 +140,6 @@ def main() -> None:
         [{"params": g, "factor": f} for g, f in ((groups[True], a.backbone_rate), (groups[False], 1.0)) if g], lr=a.rate, weight_decay=5e-4
     )
     if state:
-        step = state["step"]
         optimiser.load_state_dict(state["optimiser"])
         ema.load_state_dict(state["ema"])
     ema.to(device).eval()
@@ -130,16 +151,15 @@ def main() -> None:
         ema.to(device)
 
     sums, began, draw_s = np.zeros(4), time.monotonic(), 0.0
-    chooser = random.Random(a.seed * 7 + step)
     since = step
     while step < a.steps and time.monotonic() - began < a.minutes * 60:
         for g in optimiser.param_groups:
             g["lr"] = rate(step, a.steps, a.rate) * g["factor"]
-        width, height = chooser.choice(CANVASES)
         t = time.monotonic()
-        x, truth = batch(mixer, a.batch, width, height)
+        pictures, truth = next(batches)
         draw_s += time.monotonic() - t
-        cost = loss(net(x.to(device, memory_format=torch.channels_last)), truth, width, height)
+        x = tensor(pictures).to(device, memory_format=torch.channels_last)
+        cost = loss(net(x), [torch.from_numpy(boxes) for boxes in truth], x.shape[3], x.shape[2])
         optimiser.zero_grad()
         cost.total.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
