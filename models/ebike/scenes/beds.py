@@ -11,7 +11,7 @@ from . import paint
 from .dice import Dice
 from .fittings import castor
 from .paint import BLACK, CHROME, RUBBER, STEEL, Paint
-from .shapes import Builder, bend, crumple
+from .shapes import Builder, bend, crumple, outline
 
 WHITE = Paint((0.7, 0.71, 0.7), roughness=0.35)
 LINEN = (
@@ -78,7 +78,7 @@ def _undercarriage(b: Builder, d: Dice, half: float, wide: float, top: float, me
         for y in (-foot, foot):
             castor(b, d, x, y, r, 2.6 * r, tyre, d.pick((metal, STEEL)), brake=True)
     z = 2.6 * r + 0.02
-    b.tube(bend([(-base, -foot, z), (base, -foot, z), (base, foot, z), (-base, foot, z)], 0.08, closed=True), 0.024, metal)
+    b.tube(outline(base, foot, z, 0.08), 0.024, metal)
     if d.chance(0.45):  # a lacquered cover over it
         shell = Paint(d.pick(((0.7, 0.7, 0.68), (0.5,) * 3, (0.2, 0.3, 0.4), (0.02,) * 3)), roughness=d.u(0.1, 0.3))
         b.skin_along(
@@ -110,7 +110,7 @@ def _undercarriage(b: Builder, d: Dice, half: float, wide: float, top: float, me
             b.tube([(-base * 0.7, y, z), (base * 0.6, y, low)], 0.02, metal, 6)
             b.tube([(base * 0.7, y, z), (-base * 0.6, y, low)], 0.02, metal, 6)
         b.tube([(-base * 0.1, 0, z), (base * 0.4, 0, low)], [0.03, 0.02], BLACK, 6)
-    b.tube(bend([(-half, -wide, low), (half, -wide, low), (half, wide, low), (-half, wide, low)], 0.06, closed=True), 0.022, metal)
+    b.tube(outline(half, wide, low, 0.06), 0.022, metal)
     deck = Paint(d.grey(0.15, 0.6), roughness=0.4)
     for x in (-half * 0.65, -half * 0.02, half * 0.6):
         b.box((x, 0, low + 0.035), (half * 0.29, wide * 0.94, 0.015), deck)

@@ -15,7 +15,7 @@ import numpy as np
 from . import paint
 from .dice import Dice
 from .paint import BLACK, CHROME, RUBBER, STEEL, Paint
-from .shapes import Builder, Mesh, bend, crumple
+from .shapes import Builder, Mesh, bend, crumple, outline
 
 WHITE = Paint((0.75, 0.75, 0.73), roughness=0.5)
 
@@ -90,7 +90,7 @@ def crates(d: Dice, hx: float, hy: float) -> Mesh:
         z = k * (2 * high + 0.01)
         b.blob((0, 0, z + high), (x * 0.96, y * 0.96, high), shell, 0.15, taper=0.03)
         for up in (0.03, high, 2 * high - 0.02):
-            b.tube(bend([(-x, -y, z + up), (x, -y, z + up), (x, y, z + up), (-x, y, z + up)], 0.03, closed=True), 0.011, shell, 6)
+            b.tube(outline(x, y, z + up, 0.03), 0.011, shell, 6)
         for t in np.linspace(-0.8, 0.8, 6):
             for s in (-1, 1):
                 b.box((t * x, s * y * 0.99, z + high), (0.006, 0.008, high * 0.95), shell)
@@ -207,6 +207,13 @@ def suitcases(d: Dice, hx: float, hy: float) -> Mesh:
     return b.build()
 
 
+def luggage(b: Builder, d: Dice) -> None:
+    """One standing case or a few side by side, as people bring them."""
+    n = d.weighted({1: 0.6, 2: 0.28, 3: 0.12})
+    for k in range(n):
+        b.mesh_in(suitcase(d).moved((d.u(-0.05, 0.05), 0.45 * (k - (n - 1) / 2), 0), d.u(-0.4, 0.4)))
+
+
 def bags(d: Dice, hx: float, hy: float) -> Mesh:
     """Sacks, sports bags, refuse bags: folds, straps, knots."""
     b = Builder()
@@ -222,7 +229,7 @@ def bags(d: Dice, hx: float, hy: float) -> Mesh:
             c, strap = paint.cloth(d), d.pick((BLACK, WHITE, Paint(d.vivid(), roughness=0.6)))
             b.skin_along([(x - r[0], r[2], r[1] * 0.7, r[2] * 0.7), (x - r[0] * 0.9, r[2], r[1], r[2]), (x, r[2], r[1] * 1.03, r[2] * 0.95), (x + r[0] * 0.9, r[2], r[1], r[2]),
                           (x + r[0], r[2], r[1] * 0.7, r[2] * 0.7)], c, 0.6)  # fmt: skip
-            b.tube([(x - r[0] * 0.8, y * 0, 2 * r[2] - 0.002), (x + r[0] * 0.8, 0, 2 * r[2] - 0.002)], 0.006, strap, 5)
+            b.tube([(x - r[0] * 0.8, 0, 2 * r[2] - 0.002), (x + r[0] * 0.8, 0, 2 * r[2] - 0.002)], 0.006, strap, 5)
             for s in (-1, 1):
                 b.tube(bend([(x - r[0] * 0.35, s * r[1], r[2] * 0.4), (x - r[0] * 0.3, s * 0.05, 2 * r[2] + 0.08), (x + r[0] * 0.3, s * 0.05, 2 * r[2] + 0.08), (x + r[0] * 0.35, s * r[1], r[2] * 0.4)], 0.06), 0.011, strap, 6)  # fmt: skip
         else:
@@ -264,7 +271,7 @@ def appliance(d: Dice, hx: float, hy: float) -> Mesh:
         )
     for t in (0.4, 1.5) if d.chance(0.6) else ():  # held by bands
         z = high * t
-        b.tube(bend([(-x, -y, z), (x, -y, z), (x, y, z), (-x, y, z)], 0.03, closed=True), 0.009, Paint(d.vivid(), roughness=0.6), 5)
+        b.tube(outline(x, y, z, 0.03), 0.009, Paint(d.vivid(), roughness=0.6), 5)
     return b.build()
 
 

@@ -8,11 +8,11 @@ from . import paint
 from .cycles import bicycle, kick_scooter
 from .dice import Dice
 from .fittings import Vehicle
-from .loads import bags, box_of_card, carton
+from .loads import bags, box_of_card, carton, luggage
 from .paint import BLACK, RUBBER, STEEL, Paint
 from .prams import pram
 from .shapes import Builder, crumple
-from .trolleys import luggage, trolley
+from .trolleys import trolley
 from .wheelchairs import wheelchair
 
 RIVALS = {"bicycle": 0.22, "kick_scooter": 0.16, "wheelchair": 0.3, "pram": 0.14, "trolley": 0.18}

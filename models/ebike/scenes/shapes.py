@@ -282,6 +282,11 @@ def bend(points: Sequence[Point], radius: float, closed: bool = False, steps: in
     return [*out, out[0]] if closed else [*out, p[-1]]
 
 
+def outline(x: float, y: float, z: float, radius: float) -> list[np.ndarray]:
+    """The way around a rectangle of half sizes x and y that lies at height z, its corners rounded."""
+    return bend([(-x, -y, z), (x, -y, z), (x, y, z), (-x, y, z)], radius, closed=True)
+
+
 def crumple(noise: np.random.RandomState, amount: float, fine: int = 12) -> np.ndarray:
     """Noise for ``Builder.blob``."""
     return noise.randn(fine, fine + 6, 3) * amount

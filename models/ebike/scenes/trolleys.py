@@ -11,9 +11,9 @@ from . import paint
 from .beds import bed
 from .dice import Dice
 from .fittings import Vehicle, castor
-from .loads import WHITE, box_of_card, load, suitcase
+from .loads import WHITE, box_of_card, load
 from .paint import BLACK, CHROME, RUBBER, STEEL, Paint
-from .shapes import Builder, Mesh, bend, crumple
+from .shapes import Builder, Mesh, bend, crumple, outline
 
 
 def _metal(d: Dice) -> Paint:
@@ -88,14 +88,10 @@ def _flatbed(b: Builder, d: Dice) -> tuple[float, float]:
         n = d.i(4, 6)
         for k in range(n):
             b.box((0, hy * (-1 + (2 * k + 1) / n), z + 0.015), (hx, hy / n * 0.94, 0.015), wood)
-        b.tube(
-            bend([(-hx, -hy, z - 0.015), (hx, -hy, z - 0.015), (hx, hy, z - 0.015), (-hx, hy, z - 0.015)], 0.04, closed=True), 0.017, metal
-        )
+        b.tube(outline(hx, hy, z - 0.015, 0.04), 0.017, metal)
     if d.chance(0.75):  # bumper
         guard = d.pick((RUBBER, RUBBER, Paint(d.vivid(), roughness=0.5)))
-        b.tube(
-            bend([(-hx, -hy, z + 0.01), (hx, -hy, z + 0.01), (hx, hy, z + 0.01), (-hx, hy, z + 0.01)], 0.06, closed=True), 0.016, guard, 7
-        )
+        b.tube(outline(hx, hy, z + 0.01, 0.06), 0.016, guard, 7)
     high, folded = d.u(0.78, 0.95), d.chance(0.1)
     x, w = -hx + 0.02, hy * d.u(0.75, 0.92)
     if folded:
@@ -373,10 +369,3 @@ def trolley(d: Dice, kind: str | None = None) -> Vehicle:
     kind = kind or d.weighted({k: share for k, (share, _) in KINDS.items()})
     length, width = KINDS[kind][1](b, d)
     return Vehicle("trolley", kind, b.build(), length, width)
-
-
-def luggage(b: Builder, d: Dice) -> None:
-    """One case or a few side by side."""
-    n = d.weighted({1: 0.6, 2: 0.28, 3: 0.12})
-    for k in range(n):
-        b.mesh_in(suitcase(d).moved((d.u(-0.05, 0.05), 0.45 * (k - (n - 1) / 2), 0), d.u(-0.4, 0.4)))

@@ -6,7 +6,7 @@ from . import paint
 from .dice import Dice
 from .fittings import Seat, Vehicle
 from .paint import BLACK, CHROME, RUBBER, STEEL, Paint
-from .shapes import Builder, bend, crumple
+from .shapes import Builder, crumple, outline
 
 
 def motor(b: Builder, d: Dice, w: float, sz: float, depth: float, stuffed: bool) -> None:
@@ -71,8 +71,7 @@ def sewn(b: Builder, d: Dice, w: float, sz: float, depth: float, back_top: float
             0.4,
         )
         for t in (-1, 1):
-            rim = [(-depth, -w * 0.88), (depth, -w * 0.88), (depth, w * 0.88), (-depth, w * 0.88)]
-            b.tube(bend([(x, y, z + t * thick * 0.7) for x, y in rim], 0.04, closed=True), 0.005, seam, 5)
+            b.tube(outline(depth, w * 0.88, z + t * thick * 0.7, 0.04), 0.005, seam, 5)
     for t in (0.35, 0.7, 1.0) if d.chance(0.7) else ():
         z = sz + t * (back_top - sz) - 0.02
         x = -depth - 0.05 * t

@@ -34,6 +34,7 @@ def test_match_gives_every_box_cells_near_its_centre() -> None:
     boxes, labels = torch.tensor([[[20.0, 20, 60, 60], [80, 70, 120, 110], [0, 0, 0, 0]]]), torch.tensor([[0, 3, 0]])
     real = torch.tensor([[True, True, False]])
     on, of, iou = match(out, corners(out, cells, strides), boxes, labels, real, (cells + 0.5) * strides, strides)
+    assert on.shape == of.shape == iou.shape == (1, len(cells))  # one box a cell at most
     at = on[0].nonzero()[:, 0]
     assert set(of[0, at].tolist()) == {0, 1}
     centre = (boxes[0, of[0, at], :2] + boxes[0, of[0, at], 2:]) / 2

@@ -88,7 +88,7 @@ def main() -> None:
     p.add_argument("--threads", type=int, default=1, help="on a busy machine one is faster than two")
     p.add_argument("--minutes", type=float, default=1e9, help="stop (resumably) after so long")
     p.add_argument("--draw", type=int, default=0, help="processes that draw batches ahead; 0 draws between steps, as one core does best")
-    p.add_argument("--refresh", type=int, default=50, help="look for new renders every n steps")
+    p.add_argument("--refresh", type=int, default=50, help="look for new renders and keep the state every n steps")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(a.threads)
@@ -108,10 +108,11 @@ def main() -> None:
     step = state["step"] if state else 0
     people = cut_people(a.clips, a.base)
 
-    def draw(seed: int) -> Iterator[Drawn]:
+    def draw(seed: int) -> Iterator[tuple[Drawn, int]]:
+        """Batches, and of how many renders each is drawn; new ones are looked for now and then."""
         mixer, chooser = Mixer(renders, real, seed, a.real_share, people=people), random.Random(seed * 7)
         for n in itertools.count(1):
-            yield batch(mixer, a.batch, *chooser.choice(CANVASES))
+            yield batch(mixer, a.batch, *chooser.choice(CANVASES)), len(renders.shots)
             if n % a.refresh == 0:
                 renders.refresh()
 
@@ -150,13 +151,14 @@ def main() -> None:
         save(last, {"net": net.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
         ema.to(device)
 
-    sums, began, draw_s = np.zeros(4), time.monotonic(), 0.0
+    # summed where the net is: reading a figure at every step would make each wait for the one before
+    sums, began, draw_s = torch.zeros(4, device=device), time.monotonic(), 0.0
     since = step
     while step < a.steps and time.monotonic() - began < a.minutes * 60:
         for g in optimiser.param_groups:
             g["lr"] = rate(step, a.steps, a.rate) * g["factor"]
         t = time.monotonic()
-        pictures, truth = next(batches)
+        (pictures, truth), of_renders = next(batches)
         draw_s += time.monotonic() - t
         x = tensor(pictures).to(device, memory_format=torch.channels_last)
         cost = loss(net(x), [torch.from_numpy(boxes) for boxes in truth], x.shape[3], x.shape[2])
@@ -166,15 +168,14 @@ def main() -> None:
         optimiser.step()
         average(ema, net, step, a.decay)
         step += 1
-        sums += [float(v.detach()) for v in (cost.total, cost.box, cost.objectness, cost.label)]
+        sums += torch.stack([cost.total.detach(), cost.box, cost.objectness, cost.label])
         if step % 20 == 0:
             each = (time.monotonic() - began) / (step - since)
-            mean = sums / 20
-            line = f"{step} loss {mean[0]:.3f} box {mean[1]:.3f} objectness {mean[2]:.3f} label {mean[3]:.3f} {each:.2f} s/step (draw {draw_s / (step - since):.2f}) renders {len(renders.shots)}"
+            mean = (sums / 20).tolist()
+            line = f"{step} loss {mean[0]:.3f} box {mean[1]:.3f} objectness {mean[2]:.3f} label {mean[3]:.3f} {each:.2f} s/step (draw {draw_s / (step - since):.2f}) renders {of_renders}"
             print(line, flush=True)
-            sums[:] = 0
+            sums.zero_()
         if step % a.refresh == 0:
-            renders.refresh()
             keep()
     keep()
     print(f"stopped at step {step} of {a.steps}", flush=True)
