@@ -63,6 +63,7 @@ fn rule(c: &mut Criterion) {
             rivals: vec![Label::new("bicycle")],
             suspect_score: 0.25,
             min_score: 0.5,
+            hold_score: 0.5,
             keep_score: 0.35,
             margin: 0.15,
             need: 3,

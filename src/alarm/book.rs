@@ -244,12 +244,14 @@ impl AlarmBook {
     fn found(&mut self, finding: &Finding, plan: Arc<Plan>, now: Now, out: &mut Gathered) {
         match &finding.kind {
             FindingKind::Confirmed(sighting) => self.confirmed(finding, sighting, plan, now, out),
-            FindingKind::Present(_) => {
-                if let Some(entry) = self.latest.get(&finding.camera).and_then(|id| self.entries.get_mut(id))
+            FindingKind::Present(sighting) => {
+                if let Some(&id) = self.latest.get(&finding.camera)
+                    && let Some(entry) = self.entries.get_mut(&id)
                     && let Some(shown) = &mut entry.shown
                 {
                     *shown = (*shown).max(finding.stamps.captured);
                     self.replan(finding.camera, plan, now, out);
+                    self.take_certainty(id, sighting, now, out);
                 }
             }
             FindingKind::Cleared { .. } => {
@@ -272,6 +274,7 @@ impl AlarmBook {
             if goes_on {
                 let returned = entry.shown.is_none();
                 entry.shown = Some(entry.shown.unwrap_or_default().max(stamps.captured));
+                entry.certain |= sighting.certain;
                 if returned {
                     entry.cleared = None;
                     entry.alarm.cleared_at = None;
@@ -318,13 +321,39 @@ impl AlarmBook {
         let detail = format!("{} at {:.2}, track {}", sighting.label, sighting.score, sighting.track.0);
         entry.note("confirmed", None, &detail, now);
         entry.shown = Some(stamps.captured);
+        entry.certain = sighting.certain;
         self.entries.insert(id, entry);
         self.latest.insert(finding.camera, id);
         out.change(id, Change::Raised, Some(finding.seq));
         self.replan(finding.camera, plan, now, out);
+        self.note_doubt(id, now);
         // The lift before all else; `advance` would order it too.
         self.hold_lifts(id, now, out);
         self.warn(id, now, out);
+    }
+
+    /// Says in the timeline why a lift that could be held is not.
+    fn note_doubt(&mut self, id: AlarmId, now: Now) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && !entry.certain
+            && entry.lifts.iter().any(|lift| !lift.barred)
+        {
+            entry.note("unsure", None, "an alarm, but not sure enough yet to hold the lift", now);
+        }
+    }
+
+    /// Takes in that a stay has become sure enough to hold a lift.
+    fn take_certainty(&mut self, id: AlarmId, sighting: &Sighting, now: Now, out: &mut Gathered) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if entry.certain || !sighting.certain {
+            return;
+        }
+        entry.certain = true;
+        if entry.lifts.iter().any(|lift| !lift.barred) {
+            let detail = format!("sure enough to hold the lift: {} at {:.2}", sighting.label, sighting.score);
+            entry.note("certain", None, &detail, now);
+            out.change(id, Change::Updated, None);
+        }
     }
 
     /// Orders the voice prompt and the lights.

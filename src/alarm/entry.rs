@@ -14,6 +14,8 @@ pub(super) struct Entry {
     pub(super) plan: Option<Arc<Plan>>,
     /// Capture time of the newest frame that showed the e-bike; `None` when the stay is over.
     pub(super) shown: Option<Mono>,
+    /// The stay is sure enough to hold a lift (see `rule`).
+    pub(super) certain: bool,
     /// When the stay was over.
     pub(super) cleared: Option<Mono>,
     /// No stop for this alarm any more: closed by a person, capped, shutting down.
@@ -25,7 +27,16 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn new(alarm: Alarm, plan: Option<Arc<Plan>>) -> Self {
-        Self { alarm, plan, shown: None, cleared: None, barred: false, used_before: Duration::ZERO, lifts: Vec::new() }
+        Self {
+            alarm,
+            plan,
+            shown: None,
+            certain: false,
+            cleared: None,
+            barred: false,
+            used_before: Duration::ZERO,
+            lifts: Vec::new(),
+        }
     }
 
     /// An alarm read back. Its past stop time is counted from its first stop ordered until now, which is more
@@ -46,9 +57,9 @@ impl Entry {
         self.plan.as_ref().and_then(|plan| plan.response.hold)
     }
 
-    /// Whether a stop may be ordered at all: the stay lasts, a fresh frame shows it, nobody has ended it.
+    /// Whether a stop may be ordered at all: the stay lasts and is certain, a fresh frame shows it, nobody has ended it.
     pub(super) fn wants_lift(&self, hold: &Hold, now: Mono) -> bool {
-        !self.barred && self.shown.is_some_and(|captured| now.since(captured) <= hold.fresh)
+        !self.barred && self.certain && self.shown.is_some_and(|captured| now.since(captured) <= hold.fresh)
     }
 
     /// Whether the longest stop time is reached, or too little of it left, while a stop is held or wanted.
@@ -73,6 +84,7 @@ impl Entry {
 
     pub(super) fn clear(&mut self, why: &str, now: Now) {
         self.shown = None;
+        self.certain = false;
         self.cleared = Some(now.mono);
         self.alarm.cleared_at = Some(now.wall);
         self.note_always("cleared", None, why, now);

@@ -104,6 +104,9 @@ pub(super) struct OverridesWire {
     /// Least score of the target, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     min_score: Option<f32>,
+    /// Least score of the target for a lift to be held, 0 to 1; at least `min_score`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold_score: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confirm: Option<ConfirmWire>,
     /// Not seen for this long: it is out; 0.5 to 60 seconds.
@@ -220,6 +223,7 @@ impl OverridesWire {
         };
         Ok(Overrides {
             min_score: fraction("min_score", self.min_score)?,
+            hold_score: fraction("hold_score", self.hold_score)?,
             confirm,
             clear_after: seconds("clear_after_s", self.clear_after_s, 0.5, 60.0)?,
             cooldown: seconds("cooldown_s", self.cooldown_s, 0.0, 3600.0)?,
@@ -232,6 +236,7 @@ impl From<Overrides> for OverridesWire {
     fn from(overrides: Overrides) -> Self {
         Self {
             min_score: overrides.min_score,
+            hold_score: overrides.hold_score,
             confirm: overrides.confirm.map(|(seen, of)| ConfirmWire { seen, of }),
             clear_after_s: overrides.clear_after.map(|d| d.as_secs_f64()),
             cooldown_s: overrides.cooldown.map(|d| d.as_secs_f64()),

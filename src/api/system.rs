@@ -60,6 +60,8 @@ pub(super) struct PipelineWire {
     targets: Vec<String>,
     /// Least score of a target, before a camera's own values.
     min_score: f32,
+    /// Least score of a target for a lift to be held, before a camera's own values; none where faces are watched.
+    hold_score: Option<f32>,
     idle_fps: f32,
     active_fps: f32,
     /// Whether it asks controlled lifts to stay.
@@ -70,9 +72,11 @@ pub(super) struct PipelineWire {
 
 impl From<&Pipeline> for PipelineWire {
     fn from(pipeline: &Pipeline) -> Self {
-        let (watches, targets, min_score) = match &pipeline.rule.watch {
-            rule::Watch::Vehicle(v) => ("vehicle", v.targets.iter().map(ToString::to_string).collect(), v.min_score),
-            rule::Watch::Face(f) => ("face", vec![f.label.to_string()], f.min_score),
+        let (watches, targets, min_score, hold_score) = match &pipeline.rule.watch {
+            rule::Watch::Vehicle(v) => {
+                ("vehicle", v.targets.iter().map(ToString::to_string).collect(), v.min_score, Some(v.hold_score))
+            }
+            rule::Watch::Face(f) => ("face", vec![f.label.to_string()], f.min_score, None),
         };
         Self {
             name: pipeline.name.clone(),
@@ -81,6 +85,7 @@ impl From<&Pipeline> for PipelineWire {
             watches,
             targets,
             min_score,
+            hold_score,
             idle_fps: pipeline.idle_fps,
             active_fps: pipeline.active_fps,
             holds_lift: pipeline.response.hold.is_some(),

@@ -185,11 +185,13 @@ impl Pipeline {
                     let width = vehicle.min_score - vehicle.keep_score;
                     vehicle.min_score = score;
                     vehicle.keep_score = (score - width).clamp(0.0, 1.0);
+                    vehicle.hold_score = vehicle.hold_score.max(score);
                     vehicle.suspect_score = vehicle.suspect_score.min(vehicle.keep_score);
                 }
                 if let Some((need, of)) = own.confirm {
                     (vehicle.need, vehicle.of) = (need.into(), of.into());
                 }
+                set(&mut vehicle.hold_score, own.hold_score);
                 set(&mut vehicle.clear_after, own.clear_after);
                 set(&mut vehicle.margin, own.margin);
             }
@@ -291,6 +293,7 @@ struct VehicleWire {
     rivals: Vec<String>,
     suspect_score: f32,
     min_score: f32,
+    hold_score: Option<f32>,
     keep_score: f32,
     margin: f32,
     need: usize,
@@ -341,6 +344,7 @@ impl WatchWire {
                     rivals: labels(&v.rivals),
                     suspect_score: v.suspect_score,
                     min_score: v.min_score,
+                    hold_score: v.hold_score.unwrap_or(v.min_score),
                     keep_score: v.keep_score,
                     margin: v.margin,
                     need: v.need,

@@ -55,6 +55,7 @@ impl Faces {
                         label: track.label.clone(),
                         score: track.score,
                         rect: track.rect,
+                        certain: false,
                     }));
                 }
             }

@@ -39,6 +39,9 @@ pub struct VehicleSettings {
     pub suspect_score: f32,
     /// From this score on a frame counts towards confirmation.
     pub min_score: f32,
+    /// From this score on a frame counts towards being certain, which holding a lift asks for; at least `min_score`.
+    /// `need` of `of` such frames make the whole stay certain.
+    pub hold_score: f32,
     /// From this score on a frame shows the target of a stay that is confirmed already; at most `min_score`
     /// (hysteresis: half hidden behind a person it is still there).
     pub keep_score: f32,
@@ -70,6 +73,8 @@ pub enum SettingsError {
     Score { name: &'static str, value: f32 },
     #[error("keep_score {keep} is above min_score {min}: a stay would end before it begins")]
     Hysteresis { keep: f32, min: f32 },
+    #[error("hold_score {hold} is below min_score {min}: a lift would be held for less than an alarm asks for")]
+    Hold { hold: f32, min: f32 },
     #[error("need {need} of {of} frames: need must be at least 1 and at most `of`, `of` at most 64")]
     Window { need: usize, of: usize },
     #[error("no targets are named: a rule must look for something")]
@@ -100,6 +105,7 @@ impl RuleSettings {
                 for (name, value) in [
                     ("suspect_score", v.suspect_score),
                     ("min_score", v.min_score),
+                    ("hold_score", v.hold_score),
                     ("keep_score", v.keep_score),
                     ("margin", v.margin),
                 ] {
@@ -107,6 +113,9 @@ impl RuleSettings {
                 }
                 if v.keep_score > v.min_score {
                     return Err(SettingsError::Hysteresis { keep: v.keep_score, min: v.min_score });
+                }
+                if v.hold_score < v.min_score {
+                    return Err(SettingsError::Hold { hold: v.hold_score, min: v.min_score });
                 }
                 check_window(v.need, v.of)?;
                 if v.targets.is_empty() {

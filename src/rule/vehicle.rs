@@ -7,6 +7,8 @@
 //!   track (occlusion, a switch of ids, a second e-bike). One stay is one alarm, and what a person has called
 //!   false does not stop the lift again under a new number. The price: an e-bike that joins a stay called
 //!   false raises no second alarm before the car was clear once.
+//! * A stay is *certain* once `need` frames of one window were candidates at the higher mark that holding a lift asks
+//!   for, and from then on until it ends: it is the car's as well.
 //! * For a track that takes a stay over from another place the marks are those of confirmation; for the stay's
 //!   own track, or one on its spot, the lower ones of hysteresis.
 
@@ -32,13 +34,22 @@ struct Stay {
     rect: NormRect,
     /// Capture time of the last frame that showed it.
     last: Mono,
+    certain: bool,
+}
+
+/// Where a candidate was in a frame of the window, and how surely.
+#[derive(Debug, Clone)]
+struct Hit {
+    track: TrackId,
+    rect: NormRect,
+    score: f32,
 }
 
 /// One camera's memory.
 #[derive(Debug, Default)]
 pub(super) struct Vehicle {
     /// Candidates of the last analysed frames, oldest first.
-    window: VecDeque<Vec<(TrackId, NormRect)>>,
+    window: VecDeque<Vec<Hit>>,
     last_frame: Option<Mono>,
     stay: Option<Stay>,
     suspected: Option<Mono>,
@@ -73,11 +84,12 @@ impl Vehicle {
         if suspicion && self.suspected.replace(at).is_none() {
             found.push(FindingKind::Suspected);
         }
-        self.window.push_back(sure.iter().map(|s| (s.track, s.rect)).collect());
+        self.window.push_back(sure.iter().map(|s| Hit { track: s.track, rect: s.rect, score: s.score }).collect());
         while self.window.len() > set.of {
             self.window.pop_front();
         }
 
+        let certain = sure.iter().any(|s| self.hits(s, set.hold_score) >= set.need);
         if let Some(stay) = &mut self.stay {
             let own = |s: &Sighting| s.track == stay.track;
             let on_its_spot = |s: &Sighting| s.rect.iou(&stay.rect) >= SAME_THING;
@@ -85,21 +97,22 @@ impl Vehicle {
                 .or_else(|| best(sure.iter().chain(&kept).filter(|s| on_its_spot(s))))
                 .or_else(|| best(sure.iter()));
             if let Some(sighting) = present {
-                *stay = Stay { track: sighting.track, rect: sighting.rect, last: at };
-                found.push(FindingKind::Present(sighting.clone()));
+                let certain = stay.certain || certain;
+                *stay = Stay { track: sighting.track, rect: sighting.rect, last: at, certain };
+                found.push(FindingKind::Present(Sighting { certain, ..sighting.clone() }));
             }
-        } else if let Some(sighting) = best(sure.iter().filter(|s| self.hits(s) >= set.need)) {
-            self.stay = Some(Stay { track: sighting.track, rect: sighting.rect, last: at });
-            found.push(FindingKind::Confirmed(sighting.clone()));
+        } else if let Some(sighting) = best(sure.iter().filter(|s| self.hits(s, set.min_score) >= set.need)) {
+            self.stay = Some(Stay { track: sighting.track, rect: sighting.rect, last: at, certain });
+            found.push(FindingKind::Confirmed(Sighting { certain, ..sighting.clone() }));
         }
         found.extend(self.pass(at, set));
         found
     }
 
-    /// In how many frames of the window the same thing was a candidate.
-    fn hits(&self, s: &Sighting) -> usize {
-        let shows = |frame: &&Vec<(TrackId, NormRect)>| {
-            frame.iter().any(|(track, rect)| *track == s.track || rect.iou(&s.rect) >= SAME_THING)
+    /// In how many frames of the window the same thing was a candidate of at least this score.
+    fn hits(&self, s: &Sighting, least: f32) -> usize {
+        let shows = |frame: &&Vec<Hit>| {
+            frame.iter().any(|h| h.score >= least && (h.track == s.track || h.rect.iou(&s.rect) >= SAME_THING))
         };
         self.window.iter().filter(shows).count()
     }
@@ -129,7 +142,7 @@ impl Vehicle {
 fn sighting(track: &Track, set: &VehicleSettings) -> Option<Sighting> {
     let (label, score) =
         track.evidence.iter().filter(|(label, _)| set.targets.contains(label)).max_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some(Sighting { track: track.id, label: label.clone(), score: *score, rect: track.rect })
+    Some(Sighting { track: track.id, label: label.clone(), score: *score, rect: track.rect, certain: false })
 }
 
 /// The best rival's score: of this track, and of others on the same spot.

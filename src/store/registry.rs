@@ -53,6 +53,8 @@ pub struct CameraRecord {
 pub struct Overrides {
     /// Least score of the target, 0..=1.
     pub min_score: Option<f32>,
+    /// Least score that holds a lift, 0..=1.
+    pub hold_score: Option<f32>,
     /// Seen in `.0` of the last `.1` analysed frames.
     pub confirm: Option<(u8, u8)>,
     /// Not seen for this long: the stay is over.

@@ -102,6 +102,8 @@ struct OverridesBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     min_score: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    hold_score: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     confirm: Option<(u8, u8)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     clear_after_ms: Option<u64>,
@@ -292,6 +294,7 @@ pub(super) fn overrides_body(overrides: &Overrides) -> Result<String, StoreError
         "overrides",
         &OverridesBody {
             min_score: overrides.min_score,
+            hold_score: overrides.hold_score,
             confirm: overrides.confirm,
             clear_after_ms: overrides.clear_after.map(ms),
             cooldown_ms: overrides.cooldown.map(ms),
@@ -304,6 +307,7 @@ pub(super) fn overrides(text: &str) -> Result<Overrides, StoreError> {
     let body: OverridesBody = from_json("overrides", text)?;
     Ok(Overrides {
         min_score: body.min_score,
+        hold_score: body.hold_score,
         confirm: body.confirm,
         clear_after: body.clear_after_ms.map(Duration::from_millis),
         cooldown: body.cooldown_ms.map(Duration::from_millis),

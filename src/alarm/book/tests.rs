@@ -44,8 +44,9 @@ fn plan(cap_s: u64, devices: &[DeviceId]) -> Arc<Plan> {
     })
 }
 
-fn finding(camera: CameraId, captured: Mono, confirms: bool) -> Finding {
-    let sighting = Sighting { track: TrackId(1), label: Label::new("ebike"), score: 0.8, rect: NormRect::FULL };
+fn finding(camera: CameraId, captured: Mono, confirms: bool, certain: bool) -> Finding {
+    let sighting =
+        Sighting { track: TrackId(1), label: Label::new("ebike"), score: 0.8, rect: NormRect::FULL, certain };
     Finding {
         camera,
         rule: Label::new("ebike_in_lift"),
@@ -63,6 +64,10 @@ enum Do {
     /// Frames that show the e-bike come every 100 ms, to this many ms.
     Shown(u64),
     Confirm,
+    /// The same, but not sure enough to hold a lift.
+    ConfirmUnsure,
+    /// Frames of a stay that has not been sure enough, as [`Do::Shown`].
+    ShownUnsure(u64),
     /// The same on the second camera.
     Confirm2,
     /// A frame so many ms old that shows it.
@@ -135,30 +140,30 @@ impl Story {
         }
     }
 
-    fn found(&mut self, camera: CameraId, age_ms: u64, confirms: bool) {
-        let finding = finding(camera, Mono::from_ms(self.ms - age_ms), confirms);
+    fn found(&mut self, camera: CameraId, age_ms: u64, confirms: bool, certain: bool) {
+        let finding = finding(camera, Mono::from_ms(self.ms - age_ms), confirms, certain);
         self.step(Input::Found { finding, plan: self.plan.clone() });
     }
 
     fn play(&mut self, what: Do) {
         match what {
-            Do::Dark(until) | Do::Shown(until) => {
+            Do::Dark(until) | Do::Shown(until) | Do::ShownUnsure(until) => {
                 while self.ms < 100_000 + until {
                     self.ms += 100;
-                    if matches!(what, Do::Shown(_)) {
-                        self.found(CAM, 0, false);
-                    } else {
-                        self.step(Input::Tick);
+                    match what {
+                        Do::Dark(_) => self.step(Input::Tick),
+                        _ => self.found(CAM, 0, false, matches!(what, Do::Shown(_))),
                     }
                 }
             }
-            Do::Confirm => self.found(CAM, 0, true),
-            Do::Confirm2 => self.found(CAM2, 0, true),
-            Do::Frame(age) => self.found(CAM, age, false),
+            Do::Confirm => self.found(CAM, 0, true, true),
+            Do::ConfirmUnsure => self.found(CAM, 0, true, false),
+            Do::Confirm2 => self.found(CAM2, 0, true, true),
+            Do::Frame(age) => self.found(CAM, age, false, true),
             Do::Clear => {
                 let finding = Finding {
                     kind: FindingKind::Cleared { track: TrackId(1) },
-                    ..finding(CAM, Mono::from_ms(self.ms), false)
+                    ..finding(CAM, Mono::from_ms(self.ms), false, false)
                 };
                 self.step(Input::Found { finding, plan: self.plan.clone() });
             }
@@ -268,8 +273,30 @@ fn without_fresh_frames_nothing_is_renewed() {
 #[test]
 fn a_stale_confirmation_raises_the_alarm_but_stops_nothing() {
     let mut story = Story::new(plan(120, &[LIFT, VOICE]));
-    story.found(CAM, 1200, true);
+    story.found(CAM, 1200, true, true);
     assert_eq!(story.log, ["0 raised", "0 voice"]);
+}
+
+#[test]
+fn a_stay_that_is_not_certain_warns_and_holds_no_lift_until_it_is() {
+    let story = check(
+        plan(120, &[VOICE, LIGHT, LIFT]),
+        &[Do::ConfirmUnsure, Do::ShownUnsure(2000), Do::Shown(2500), Do::ShownUnsure(3200), Do::Clear],
+        // Once it is certain, what keeps the stay renews the lease as well.
+        &["0 raised", "0 voice", "0 light", "2100 stop 3000", "3100 stop 3000", "3200 cleared", "3200 release"],
+    );
+    let expected =
+        ["captured", "decoded", "inferred", "confirmed", "unsure", "ordered", "ordered", "certain", "ordered"];
+    assert_eq!(steps(&story)[..9], expected);
+    // A stay that comes back within the cooldown goes on with its alarm, but earns its certainty anew.
+    check(
+        plan(120, &[LIFT]),
+        &[Do::Confirm, Do::Shown(500), Do::Clear, Do::Dark(5000), Do::ConfirmUnsure, Do::ShownUnsure(9000)],
+        &["0 raised", "0 stop 3000", "500 cleared", "500 release"],
+    );
+    // Nothing is said of certainty where there is no lift to hold.
+    let story = check(plan(120, &[VOICE, KIND_A]), &[Do::ConfirmUnsure, Do::Shown(500)], &["0 raised", "0 voice"]);
+    assert!(!steps(&story).iter().any(|step| matches!(*step, "unsure" | "certain")));
 }
 
 #[test]
@@ -602,7 +629,7 @@ fn a_long_stay_floods_neither_timeline_nor_events() {
     for i in 0..5000 {
         story.ms += 100;
         let now = story.now();
-        let finding = finding(CAM, now.mono, false);
+        let finding = finding(CAM, now.mono, false, true);
         changes += story.book.step(Input::Found { finding, plan: story.plan.clone() }, now).changed.len();
         if i % 10 == 0 {
             let alarm = story.alarm.as_ref().unwrap().id;

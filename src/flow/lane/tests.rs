@@ -26,6 +26,7 @@ fn settings(clear_after: Duration) -> RuleSettings {
             rivals: Vec::new(),
             suspect_score: 0.25,
             min_score: 0.5,
+            hold_score: 0.5,
             keep_score: 0.35,
             margin: 0.1,
             need: 3,

@@ -118,6 +118,7 @@ fn a_cameras_own_values_lie_over_its_pipelines() {
         ),
         overrides: Overrides {
             min_score: Some(0.7),
+            hold_score: Some(0.8),
             confirm: Some((2, 4)),
             clear_after: Some(Duration::from_secs(5)),
             cooldown: Some(Duration::from_secs(30)),
@@ -129,7 +130,8 @@ fn a_cameras_own_values_lie_over_its_pipelines() {
     let v = vehicle(&rule);
     assert_eq!(rule.zone, zone);
     assert_eq!((v.need, v.of, v.clear_after), (2, 4, Duration::from_secs(5)));
-    assert!((v.min_score - 0.7).abs() < 1e-6 && (v.keep_score - 0.55).abs() < 1e-6 && (v.margin - 0.3).abs() < 1e-6);
+    assert!((v.hold_score - 0.8).abs() < 1e-6);
+    assert!((v.min_score - 0.7).abs() < 1e-6 && (v.keep_score - 0.6).abs() < 1e-6 && (v.margin - 0.3).abs() < 1e-6);
     assert_eq!(elevator.plan_for(&own, Vec::new()).response.cooldown, Duration::from_secs(30));
     // 2026-03-02 is a Monday; 15:00 UTC is 23:00 in Shanghai.
     let schedule = rule.schedule.unwrap();
@@ -141,8 +143,34 @@ fn a_cameras_own_values_lie_over_its_pipelines() {
         (Some(json!({"zone": "UTC"})), Overrides::default(), "schedule"),
         (None, Overrides { confirm: Some((6, 5)), ..Overrides::default() }, "need 6 of 5"),
         (None, Overrides { min_score: Some(7.0), ..Overrides::default() }, "0..=1"),
+        (
+            None,
+            Overrides { min_score: Some(0.6), hold_score: Some(0.5), ..Overrides::default() },
+            "hold_score 0.5 is below",
+        ),
     ] {
         let message = elevator.rule_for(&CameraRecord { schedule, overrides, ..camera() }).unwrap_err().to_string();
         assert!(message.contains(part), "{part} not in: {message}");
     }
+}
+
+#[test]
+fn a_lift_is_never_held_for_less_than_an_alarm_asks_for() {
+    let elevator = Pipelines::load(None).unwrap().get("elevator").unwrap().clone();
+    let given = |min_score| {
+        let overrides = Overrides { min_score, ..Overrides::default() };
+        let rule = elevator.rule_for(&CameraRecord { overrides, ..camera() }).unwrap();
+        let v = vehicle(&rule);
+        (v.min_score, v.hold_score)
+    };
+    let (min, hold) = given(None);
+    assert!(hold > min, "the built-in pipeline asks for more before it holds a lift");
+    // A camera's own mark for alarms moves that for lifts only where it would lie below.
+    assert_eq!(given(Some(0.3)), (0.3, hold));
+    assert_eq!(given(Some(0.95)), (0.95, 0.95));
+    // A file that says nothing of it holds a lift as soon as it raises an alarm.
+    let text = include_str!("../../../pipelines/elevator.toml");
+    let plain: Vec<&str> = text.lines().filter(|line| !line.starts_with("hold_score")).collect();
+    let plain = Pipeline::parse(Path::new("plain.toml"), "plain", &plain.join("\n")).unwrap();
+    assert!((vehicle(&plain.rule).hold_score - vehicle(&plain.rule).min_score).abs() < 1e-6);
 }

@@ -7,7 +7,7 @@ use crate::{
     base::{Mono, NormPoint, NormRect, Polygon, Size, TrackId, Wall},
     detect::Label,
     rule::{
-        FaceSettings, Inside, VehicleSettings,
+        FaceSettings, Inside, Sighting, VehicleSettings,
         schedule::{Interval, Schedule},
     },
     track::Track,
@@ -27,6 +27,7 @@ fn vehicle() -> RuleSettings {
             rivals: vec![Label::new("bicycle"), Label::new("wheelchair")],
             suspect_score: 0.25,
             min_score: 0.5,
+            hold_score: 0.5,
             keep_score: 0.35,
             margin: 0.15,
             need: 3,
@@ -55,6 +56,11 @@ fn ebike(id: u64, score: f32) -> Track {
     track(id, SPOT, &[("ebike", score)])
 }
 
+/// Marks a sighting of a stay that is not certain.
+fn doubt(s: &Sighting) -> &'static str {
+    if s.certain { "" } else { "?" }
+}
+
 struct Film {
     rule: Rule,
     ms: u64,
@@ -73,8 +79,8 @@ impl Film {
             let what = match &finding.kind {
                 FindingKind::Suspected => "suspected".to_owned(),
                 FindingKind::Calm => "calm".to_owned(),
-                FindingKind::Confirmed(s) => format!("confirmed {}", s.track.0),
-                FindingKind::Present(s) => format!("present {}", s.track.0),
+                FindingKind::Confirmed(s) => format!("confirmed {}{}", s.track.0, doubt(s)),
+                FindingKind::Present(s) => format!("present {}{}", s.track.0, doubt(s)),
                 FindingKind::Cleared { track } => format!("cleared {}", track.0),
                 FindingKind::Face(s) => format!("face {}", s.track.0),
             };
@@ -121,6 +127,33 @@ fn with(change: impl FnOnce(&mut VehicleSettings)) -> RuleSettings {
         change(vehicle);
     }
     settings
+}
+
+#[test]
+fn certain_when_seen_surely_in_three_of_five_and_until_the_stay_ends() {
+    let settings = || with(|v| v.hold_score = 0.7);
+    let (sure, likely) = (|| vec![ebike(1, 0.75)], || vec![ebike(1, 0.6)]);
+    let frames = vec![likely(), sure(), likely(), sure(), sure(), likely(), likely(), likely()];
+    let seen =
+        ["1 suspected", "3 confirmed 1?", "4 present 1?", "5 present 1", "6 present 1", "7 present 1", "8 present 1"];
+    let mut film = check(settings(), frames, &seen);
+    // Certainty is the car's: a second e-bike that takes the stay over need not earn it.
+    film.frame(100, vec![track(2, ELSEWHERE, &[("ebike", 0.6)])]);
+    assert_eq!(film.log.last().unwrap(), "9 present 2");
+    // The next stay begins without it.
+    film.tick(4000);
+    for _ in 0..3 {
+        film.frame(100, likely());
+    }
+    assert_eq!(film.log[film.log.len() - 2..], ["10 suspected", "12 confirmed 1?"]);
+    // It may be certain at once; a rival close behind keeps a frame from counting for either.
+    check(settings(), vec![sure(), sure(), sure()], &["1 suspected", "3 confirmed 1"]);
+    let contested = || vec![track(1, SPOT, &[("ebike", 0.75), ("wheelchair", 0.7)])];
+    check(
+        settings(),
+        vec![likely(), likely(), likely(), contested(), contested(), sure()],
+        &["1 suspected", "3 confirmed 1?", "6 present 1?"],
+    );
 }
 
 #[test]
@@ -318,6 +351,8 @@ fn settings_that_make_no_sense_are_refused() {
     assert_eq!(faces().check(), Ok(()));
     for (settings, part) in [
         (with(|v| v.min_score = 1.5), "min_score"),
+        (with(|v| v.hold_score = 1.5), "hold_score"),
+        (with(|v| (v.min_score, v.hold_score) = (0.6, 0.5)), "hold_score 0.5 is below min_score 0.6"),
         (with(|v| v.margin = f32::NAN), "margin"),
         (with(|v| v.keep_score = 0.6), "keep_score"),
         (with(|v| v.need = 0), "need"),

@@ -64,6 +64,7 @@ fn camera(id: u128) -> CameraRecord {
         schedule: Some(json!({ "time_zone": "Asia/Shanghai", "windows": [] })),
         overrides: Overrides {
             min_score: Some(0.45),
+            hold_score: Some(0.7),
             confirm: Some((3, 5)),
             clear_after: Some(Duration::from_millis(2500)),
             cooldown: Some(Duration::from_secs(20)),

@@ -57,6 +57,12 @@ async fn bodies_that_are_not_what_they_must_be() {
         (camera(json!({ "devices": ["dev-1"] })), 422, "devices: not a device id"),
         (camera(json!({ "devices": [format!("dev-{}", "0".repeat(32))] })), 422, "register it first"),
         (camera(json!({ "overrides": { "min_score": 1.5 } })), 422, "overrides.min_score: 0 to 1"),
+        (camera(json!({ "overrides": { "hold_score": -0.1 } })), 422, "overrides.hold_score: 0 to 1"),
+        (
+            camera(json!({ "overrides": { "min_score": 0.6, "hold_score": 0.5 } })),
+            422,
+            "hold_score 0.5 is below min_score 0.6",
+        ),
         (camera(json!({ "overrides": { "confirm": { "seen": 6, "of": 5 } } })), 422, "overrides.confirm"),
         (camera(json!({ "overrides": { "confirm": { "seen": 300, "of": 5 } } })), 422, "overrides.confirm.seen"),
         (camera(json!({ "overrides": { "clear_after_s": 1e300 } })), 422, "overrides.clear_after_s"),

@@ -25,7 +25,7 @@ async fn a_camera_is_registered_changed_and_removed() {
         "name": "一号楼 1 号梯", "uri": "rtsp://root:s3cret@10.0.0.7:554/live?channel=1", "pipeline": "elevator", "site": "north",
         "transport": "udp", "zone": [[0.1, 0.1], [0.9, 0.1], [0.5, 0.9]], "devices": [lift],
         "schedule": { "time_zone": "Asia/Shanghai", "windows": [{ "days": ["mon", "sat"], "from": "22:00", "to": "06:00" }] },
-        "overrides": { "min_score": 0.5, "confirm": { "seen": 3, "of": 5 }, "clear_after_s": 2.5, "cooldown_s": 30, "margin": 0.1 },
+        "overrides": { "min_score": 0.5, "hold_score": 0.7, "confirm": { "seen": 3, "of": 5 }, "clear_after_s": 2.5, "cooldown_s": 30, "margin": 0.1 },
     });
     let response = server.request(Method::POST, "/api/v1/cameras").json(&new).send().await.expect("an answer");
     assert_eq!(response.status(), StatusCode::CREATED);

@@ -74,6 +74,7 @@ export interface Schedule {
 
 export interface Overrides {
   min_score?: number | null;
+  hold_score?: number | null;
   margin?: number | null;
   confirm?: { seen: number; of: number } | null;
   clear_after_s?: number | null;
@@ -126,6 +127,7 @@ export interface Pipeline {
   about: string;
   watches: string;
   min_score: number;
+  hold_score: number | null;
   holds_lift: boolean;
 }
 

@@ -12,8 +12,8 @@ const CAP: Duration = Duration::from_secs(12);
 #[derive(Debug, Clone)]
 enum Event {
     Time(u64),
-    /// A frame of camera 0 or 1, so many ms old, that shows the e-bike; begins the stay if there is none.
-    Frame(bool, u64),
+    /// A frame of camera 0 or 1, so many ms old, that shows the e-bike, surely or not; begins the stay if there is none.
+    Frame(bool, u64, bool),
     Clear(bool),
     Gone(bool),
     Mode(usize, LiftMode),
@@ -45,7 +45,8 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         20 => (1_u64..400).prop_map(Event::Time),
         3 => (400_u64..15_000).prop_map(Event::Time),
-        30 => (any::<bool>(), prop_oneof![4 => 0_u64..300, 1 => 300_u64..3000]).prop_map(|(c, age)| Event::Frame(c, age)),
+        30 => (any::<bool>(), prop_oneof![4 => 0_u64..300, 1 => 300_u64..3000], any::<bool>())
+            .prop_map(|(camera, age, certain)| Event::Frame(camera, age, certain)),
         2 => any::<bool>().prop_map(Event::Clear),
         1 => any::<bool>().prop_map(Event::Gone),
         3 => (0_usize..3, mode).prop_map(|(d, mode)| Event::Mode(d, mode)),
@@ -66,6 +67,8 @@ struct World {
     modes: HashMap<DeviceId, LiftMode>,
     /// Per camera: capture time of the newest frame that showed it, while its stay lasts.
     shown: HashMap<CameraId, Mono>,
+    /// Cameras whose stay has been certain.
+    certain: HashSet<CameraId>,
     alarms: Vec<Alarm>,
     /// Alarms that no stop may serve any more.
     ended: HashSet<AlarmId>,
@@ -90,6 +93,7 @@ impl World {
             plan: 0,
             modes: HashMap::new(),
             shown: HashMap::new(),
+            certain: HashSet::new(),
             alarms: Vec::new(),
             ended: HashSet::new(),
             held: HashMap::new(),
@@ -110,23 +114,31 @@ impl World {
                 self.now = Now::from_ms(self.now.mono.0 / 1000 + ms);
                 Input::Tick
             }
-            Event::Frame(second, age) => {
+            Event::Frame(second, age, certain) => {
                 let camera = Self::camera(second);
                 let captured = self.now.mono - Duration::from_millis(age);
                 let confirms = !self.shown.contains_key(&camera);
                 let newest = self.shown.entry(camera).or_insert(captured);
                 *newest = (*newest).max(captured);
-                Input::Found { finding: finding(camera, captured, confirms), plan: self.plans[self.plan].clone() }
+                if certain {
+                    self.certain.insert(camera);
+                }
+                Input::Found {
+                    finding: finding(camera, captured, confirms, certain),
+                    plan: self.plans[self.plan].clone(),
+                }
             }
             Event::Clear(second) => {
                 let camera = Self::camera(second);
                 self.shown.remove(&camera);
+                self.certain.remove(&camera);
                 let kind = FindingKind::Cleared { track: TrackId(1) };
-                let finding = Finding { kind, ..finding(camera, self.now.mono, false) };
+                let finding = Finding { kind, ..finding(camera, self.now.mono, false, false) };
                 Input::Found { finding, plan: self.plans[self.plan].clone() }
             }
             Event::Gone(second) => {
                 self.shown.remove(&Self::camera(second));
+                self.certain.remove(&Self::camera(second));
                 Input::CameraGone { camera: Self::camera(second) }
             }
             Event::Mode(at, mode) => {
@@ -256,6 +268,7 @@ impl World {
                     assert_eq!(self.modes.get(&order.device), Some(&LiftMode::Normal), "stopped in another mode");
                     assert!(!self.ended.contains(&alarm), "{alarm} stops again after its end");
                     let shown = self.shown.get(&camera).expect("a stop without a stay");
+                    assert!(self.certain.contains(&camera), "a stop for a stay that was never certain");
                     assert!(now.since(*shown) <= Duration::from_secs(1), "no fresh frame shows it");
                     assert!(lease <= Duration::from_secs(3));
                     let key = (alarm, order.device);
