@@ -52,8 +52,9 @@ def judge(model: Path, held_back: Path, clips: Path | None, share: float, thresh
     detect = Detector(model)
     read = reading(list(coco_pictures(held_back, detect)), share)
     out: dict[str, object] = {"held_back": read, "clips": {}}
+    at = read["threshold"] if threshold is None else threshold
     for path in sorted(clips.glob("*.mp4")) if clips else []:
-        c = judge_clip(path, detect, read["threshold"] if threshold is None else threshold, 2)
+        c = judge_clip(path, detect, at, at, 2)
         out["clips"][path.stem] = {"ebike": c["looks_with_ebike"] > 0, "events": len(c["events_ms"])}
     return out
 

@@ -251,42 +251,44 @@ class Rule:
         return sum(self.seen) >= self.need
 
 
-def judge_rides(folder: Path, detect: Detector, threshold: float, margin: float) -> dict[str, object]:
-    """Rendered rides of rivals (see scenes/rides.py): falsely hit pictures, and rides on which the rule would stop the lift.
+def confirms(looks: Sequence[bool]) -> bool:
+    """Whether the rule would confirm anywhere in these looks."""
+    rule = Rule()
+    return any([rule.step(hit) for hit in looks])
+
+
+def judge_rides(folder: Path, detect: Detector, threshold: float, hold: float, margin: float) -> dict[str, object]:
+    """Rendered rides of rivals (see scenes/rides.py): falsely hit pictures, rides on which the rule would raise an alarm and those
+    on which it would hold the lift.
 
     Pictures are counted by score alone; the rule also wants an e-bike box to be ahead of its rivals by ``margin``.
     """
-    rides: dict[str, list[tuple[bool, bool]]] = {}
+    rides: dict[str, list[tuple[float, float]]] = {}
     kinds: dict[str, str] = {}
     for r in renders(folder):
         found = detect(r.picture)
-        over = [f for f in found if f.label == EBIKE and f.score >= threshold]
-        led = [f for f in ahead(found, margin) if f.label == EBIKE and f.score >= threshold]
-        rides.setdefault(r.note["ride"], []).append((bool(over), bool(led)))
+        best, led = (max((f.score for f in boxes if f.label == EBIKE), default=0.0) for boxes in (found, ahead(found, margin)))
+        rides.setdefault(r.note["ride"], []).append((best, led))
         kinds[r.note["ride"]] = next((t["label"] for t in r.note["things"] if t["label"] in CLASSES[1:PERSON]), "nothing")
-    stopped = []
-    for name, looks in rides.items():
-        rule = Rule()
-        if any([rule.step(led) for _, led in looks]):
-            stopped.append(name)
-    pictures = [over for looks in rides.values() for over, _ in looks]
-    by_kind = {
-        k: [len([n for n in rides if kinds[n] == k]), len([n for n in stopped if kinds[n] == k])] for k in sorted(set(kinds.values()))
-    }
+    pictures = [best for looks in rides.values() for best, _ in looks]
+    alarmed, stopped = ([n for n, looks in rides.items() if confirms([led >= score for _, led in looks])] for score in (threshold, hold))
+    by_kind = {k: [sum(kinds[n] == k for n in group) for group in (rides, alarmed, stopped)] for k in sorted(set(kinds.values()))}
     return {
         "rides": len(rides),
         "pictures": len(pictures),
-        "false pictures": sum(pictures),
-        "false share": round(float(np.mean(pictures)), 4),
+        f"false share at {threshold}": round(float(np.mean([best >= threshold for best in pictures])), 4),
+        f"false share at {hold}": round(float(np.mean([best >= hold for best in pictures])), 4),
+        "false alarms": alarmed,
         "false stops": stopped,
-        "rides and false stops by rival": by_kind,
+        "rides, false alarms and stops by rival": by_kind,
     }
 
 
-def judge_clip(path: Path, detect: Detector, threshold: float, every: int) -> dict[str, object]:
+def judge_clip(path: Path, detect: Detector, threshold: float, hold: float, every: int) -> dict[str, object]:
     """Looks at every n-th picture; an event is a rise of the rule, and clears after ``window`` empty looks."""
     truth = json.loads(path.with_suffix(".json").read_text())
     video, rule, events, n, per_frame = cv2.VideoCapture(str(path)), Rule(), [], 0, []
+    sure, certain = Rule(), None
     there = [any(o["label"] == "ebike" for o in f["objects"]) for f in truth["frames"]]
     first = next((f["t_ms"] for f, t in zip(truth["frames"], there, strict=True) if t), None)
     on = False
@@ -297,6 +299,8 @@ def judge_clip(path: Path, detect: Detector, threshold: float, every: int) -> di
         if n % every == 0:
             best = max((f.score for f in detect(frame) if f.label == EBIKE), default=0.0)
             per_frame.append((there[min(n, len(there) - 1)], best))
+            if sure.step(best >= hold) and certain is None:
+                certain = n * 1000 // truth["fps"]
             if rule.step(best >= threshold):
                 if not on:
                     events.append(n * 1000 // truth["fps"])
@@ -308,6 +312,7 @@ def judge_clip(path: Path, detect: Detector, threshold: float, every: int) -> di
     without = [s for t, s in per_frame if not t]
     return {
         "events_ms": events,
+        "certain_ms": certain,
         "ebike_first_visible_ms": first,
         "looks_with_ebike": len(with_bike),
         "hit": sum(s >= threshold for s in with_bike),
@@ -328,7 +333,8 @@ def main() -> None:
     p.add_argument("--second", type=Path, help="a classifier that looks again at each candidate")
     p.add_argument("--second-weight", type=float, default=SECOND_WEIGHT, help="its share in the score, 0 to 1")
     p.add_argument("--second-floor", type=float, default=CANDIDATE_FLOOR, help="the e-bike score that makes a candidate")
-    p.add_argument("--threshold", type=float, default=0.5)
+    p.add_argument("--threshold", type=float, default=0.45, help="the rule's score for alarms, as in pipelines/elevator.toml")
+    p.add_argument("--hold", type=float, default=0.65, help="the rule's score for holding the lift, likewise")
     p.add_argument("--margin", type=float, help="count e-bike boxes only when so far ahead of rivals, as the server's rule does")
     p.add_argument("--every", type=int, default=2, help="look at every n-th picture of a clip (2 = 5 looks a second)")
     p.add_argument("--rides", type=Path, help="rendered rides of rivals, loose or packed")
@@ -350,10 +356,10 @@ def main() -> None:
             out["mosaics"] = judge_mosaics(a.mosaics, detect, [p.false_score() for p in pictures if not p.ebikes], a.threshold)
             print(f"== mosaics {json.dumps(out['mosaics'])}")
     for path in sorted(a.clips.glob("*.mp4")) if a.clips else []:
-        out[path.stem] = judge_clip(path, detect, a.threshold, a.every)
+        out[path.stem] = judge_clip(path, detect, a.threshold, a.hold, a.every)
         print(f"== {path.stem} {json.dumps(out[path.stem])}")
     if a.rides:
-        out["rides"] = judge_rides(a.rides, detect, a.threshold, a.rule_margin)
+        out["rides"] = judge_rides(a.rides, detect, a.threshold, a.hold, a.rule_margin)
         print(f"== rides {json.dumps(out['rides'], indent=1)}")
     if detect.times_ms:
         out["median_ms_one_core"] = round(float(np.median(detect.times_ms)), 1)

@@ -12,6 +12,7 @@ from evaluate import Judged
 from networks import opened
 from train.look import BLOCKS, LABELS, LOWER, MAPS, SIZE, Look
 from train.second import Lower, Pool, label_of, learning, restyled, smaller, widened
+from train.vary import KEPT_MARGIN, KEPT_SIDE, NEAREST, coloured, moved, scrambled, varied
 
 
 def test_look_at_is_square_centred_and_padded() -> None:
@@ -78,27 +79,30 @@ class Drawn:
 
     def draw(self) -> list[tuple[np.ndarray, int]]:
         self.count += 1
-        return [(np.full((SIZE, SIZE, 3), self.count, np.uint8), self.count % 3)] * 2
+        return [(np.full((KEPT_SIDE, KEPT_SIDE, 3), self.count, np.uint8), self.count % 3)] * 2
 
 
 def test_a_full_pool_gives_up_its_oldest_crops() -> None:
-    pool = Pool(Drawn(), Look().trunk, 6, 1)
+    pool = Pool(Drawn(), 6, 1)
     pool.fill(3)
     assert (len(pool), pool.labels.tolist()) == (4, [1, 1, 2, 2, -1, -1])
     assert set(pool.batch(50)[1].tolist()) == {1, 2}
     pool.fill(4)
     assert (len(pool), pool.drawn, pool.labels.tolist()) == (6, 8, [1, 1, 2, 2, 0, 0])
-    assert pool.batch(5)[0].shape == (5, *MAPS)
+    crops, labels = pool.batch(50)
+    assert crops.shape == (50, 3, KEPT_SIDE, KEPT_SIDE)
+    assert set(crops[:, 0, 0, 0].tolist()) == {2, 3, 4}  # the first draw has given way
+    assert (crops[:, 0, 0, 0].long() % 3 == labels).all()
     assert pool.weights()[3] > pool.weights()[0]
 
 
 def test_the_runtime_computes_what_torch_does() -> None:
     look = Look()
     learning(look, 1e-3, 1e-4)
-    crops = np.random.RandomState(0).randint(0, 255, (3, 3, SIZE, SIZE), np.uint8)
+    crops = torch.rand(3, 3, SIZE, SIZE) * 255
     with torch.no_grad():
-        wanted = look.trunk.lower(torch.from_numpy(crops.astype(np.float32))).numpy()
-    assert Lower(look.trunk)(crops, at_once=2) == pytest.approx(wanted, abs=1e-3)
+        wanted = look.trunk.lower(crops).numpy()
+    assert Lower(look.trunk)(crops, at_once=2).numpy() == pytest.approx(wanted, abs=1e-3)
     assert all(p.requires_grad for p in look.trunk.uppers())  # as before
     assert not any(m.training for m in look.modules())  # norms as published
 
@@ -115,6 +119,47 @@ def test_restyled_maps_show_the_same_in_another_style() -> None:
         y = restyled(x, dice, likely=1)
         assert (y.mean((2, 3)) - x.mean((2, 3))).abs().max() > 0.05
         assert plain(y).numpy() == pytest.approx(plain(x).numpy(), abs=1e-2)
+
+
+def dice(seed: int = 1) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_what_is_learnt_from_holds_the_box_and_is_never_twice_the_same() -> None:
+    kept = torch.zeros(40, 3, KEPT_SIDE, KEPT_SIDE)
+    half = KEPT_SIDE / KEPT_MARGIN / 2
+    low, high = round(KEPT_SIDE / 2 - half), round(KEPT_SIDE / 2 + half)
+    kept[:, :, low:high, low:high] = 255  # the box itself
+    once = moved(kept, dice())
+    assert once.shape == (40, 3, SIZE, SIZE)
+    assert once.std(0).max() > 0  # each its own way
+    assert torch.equal(once, moved(kept, dice()))
+    assert not torch.equal(once, moved(kept, dice(2)))
+    share = (once > 127).float().mean((1, 2, 3))
+    assert share.min() > 0.4  # farthest: the box still fills nearly half of what is seen
+    assert share.max() <= 1 / NEAREST**2
+
+
+def test_colours_change_and_shapes_do_not() -> None:
+    x = torch.zeros(30, 3, 32, 32) + torch.tensor([60.0, 120.0, 200.0]).view(1, 3, 1, 1)
+    x[:, :, 8:24, 8:24] += 40
+    y = coloured(x, dice(), likely=1, grey=0)
+    assert (y - x).abs().amax((1, 2, 3)).min() > 1
+    assert (y[:, :, 16, 16] > y[:, :, 2, 2]).all()
+    grey = coloured(x, dice(), likely=0, grey=1)
+    assert (grey.amax(1) - grey.amin(1)).max() < 1e-3
+    assert torch.equal(coloured(x, dice(), likely=0, grey=0), x)
+
+
+def test_scrambled_crops_have_other_textures_within_range() -> None:
+    x = torch.rand(40, 3, 32, 32, generator=dice(5)) * 255
+    assert scrambled(x, dice(), 0.0) is x
+    y = scrambled(x, dice(), 0.5)
+    changed = (y != x).flatten(1).any(1)
+    assert 8 < changed.sum() < 32
+    assert y.min() >= 0
+    assert y.max() <= 255
+    assert varied(torch.zeros(2, 3, KEPT_SIDE, KEPT_SIDE), dice(), 1.0).shape == (2, 3, SIZE, SIZE)
 
 
 def test_a_smaller_file_computes_nearly_the_same(tmp_path: Path) -> None:

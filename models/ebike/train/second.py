@@ -1,10 +1,10 @@
 """Trains the second look: python -m train.second --start lite2.pth --detector ebike.onnx --renders work/renders --out work/look
 
 Crops come from augmented renders: the true boxes shaken, what the detector takes for a vehicle there (right or
-wrong), and places where nothing is. The lower part of the net stays as published, so that its output is computed once for each crop and
-kept in a pool, from which the upper part and the head learn many times over, each time in another style (``restyled``); the pool's oldest
-crops give way to fresh ones all the time. Norms keep their published statistics: those of renders are not those of cameras. Resumable: ``last.pt`` is everything but
-the pool, which is filled anew, and ``ema.pt`` the averaged weights.
+wrong), and places where nothing is. They are kept in a pool and learnt from many times over, each time seen differently (``train.vary``) and in
+another style (``restyled``); the pool's oldest crops give way to fresh ones all the time. The lower part of the net stays as published, and norms keep
+their published statistics: those of renders are not those of cameras. A GPU is used when there is one. Resumable: ``last.pt`` is everything but
+the pool, which is filled anew, and ``ema.pt`` the averaged weights; several runs may be averaged (``train.blend``).
 """
 
 from __future__ import annotations
@@ -33,12 +33,11 @@ from networks import detections, opened
 from .augment import Mixer
 from .data import Renders, coco_shots, cut_people, real_frames
 from .fit import average, rate, save
-from .look import LABELS, MAPS, SIZE, Look, Trunk, published
+from .look import LABELS, SIZE, Look, Trunk, published
+from .vary import KEPT_MARGIN, KEPT_SIDE, varied
 
 PERSON, NOTHING = CLASSES.index("person"), len(CLASSES)
 CANVASES = ((416, 256), (416, 256), (416, 416), (320, 416))
-# Of the crops learnt from. Those served are wider (decode.MARGIN); learning on wider ones carried over worse (LOG.md, 7).
-LEARNT_MARGIN = 1.2
 MATCH, APART = 0.42, 0.2  # overlaps: from MATCH on a box is of the thing, below APART it is of something else
 PART_INSIDE, PART_OF = 0.7, 0.2  # or so much of it lies in the thing and it holds so much of the thing
 
@@ -109,7 +108,7 @@ class Crops:
 
     def draw(self) -> list[tuple[np.ndarray, int]]:
         picture, truth = self._mixer.draw(*self._r.choice(CANVASES))
-        return [(look_at(picture, tuple(box), SIZE, LEARNT_MARGIN), label) for box, label in self.boxes(picture, truth)]
+        return [(look_at(picture, tuple(box), KEPT_SIDE, KEPT_MARGIN), label) for box, label in self.boxes(picture, truth)]
 
     def boxes(self, picture: np.ndarray, truth: np.ndarray) -> list[tuple[np.ndarray, int]]:
         """What to look at in a picture whose things are known, and what it shows."""
@@ -200,41 +199,36 @@ class Lower:
         exported(_Part(trunk).eval(), file, "maps")  # the trunk's norms never learn
         self._session = opened(file.getvalue())
 
-    def __call__(self, crops: np.ndarray, at_once: int = 32) -> np.ndarray:
-        """[n, 3, side, side] bytes to [n, *MAPS]."""
-        parts = [np.ascontiguousarray(crops[i : i + at_once], np.float32) for i in range(0, len(crops), at_once)]
-        return np.concatenate([self._session.run(None, {"crops": part})[0] for part in parts])
+    def __call__(self, crops: Tensor, at_once: int = 32) -> Tensor:
+        """[n, 3, SIZE, SIZE] to [n, *MAPS]."""
+        parts = [self._session.run(None, {"crops": part.numpy()})[0] for part in crops.split(at_once)]
+        return torch.from_numpy(np.concatenate(parts))
 
 
 class Pool:
-    """The lower part's output for the last crops drawn, and their labels; a full pool drops its oldest."""
+    """The last crops drawn, as bytes, and their labels; a full pool drops its oldest."""
 
-    def __init__(self, crops: Crops, trunk: Trunk, size: int, seed: int) -> None:
-        self._crops, self._lower, self._dice = crops, Lower(trunk), np.random.RandomState(seed)
-        self._x, self.labels = np.zeros((size, *MAPS), np.float16), np.full(size, -1, np.int64)
+    def __init__(self, crops: Crops, size: int, seed: int) -> None:
+        self._crops, self._dice = crops, np.random.RandomState(seed)
+        self._x, self.labels = np.zeros((size, KEPT_SIDE, KEPT_SIDE, 3), np.uint8), np.full(size, -1, np.int64)
         self.drawn = 0
 
     def __len__(self) -> int:
         return min(self.drawn, len(self.labels))
 
     def fill(self, count: int) -> None:
-        """At least ``count`` fresh crops, some hundreds at a time: the crops themselves are 14 times as large as what is kept of them."""
+        """At least ``count`` fresh crops."""
         until = self.drawn + count
         while self.drawn < until:
-            self._fill(min(until - self.drawn, 512))
-
-    def _fill(self, count: int) -> None:
-        fresh: list[tuple[np.ndarray, int]] = []
-        while len(fresh) < count:
-            fresh += self._crops.draw()
-        maps = self._lower(np.stack([c for c, _ in fresh]).transpose(0, 3, 1, 2))
-        at = np.arange(self.drawn, self.drawn + len(fresh)) % len(self.labels)
-        self._x[at], self.labels[at] = maps, [label for _, label in fresh]
-        self.drawn += len(fresh)
+            for crop, label in self._crops.draw():
+                at = self.drawn % len(self.labels)
+                self._x[at], self.labels[at] = crop, label
+                self.drawn += 1
 
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
+        """Crops [size, 3, KEPT_SIDE, KEPT_SIDE] BGR 0..255 and what they show."""
         at = self._dice.randint(0, len(self), size)
-        return torch.from_numpy(self._x[at].astype(np.float32)), torch.from_numpy(self.labels[at])
+        return torch.from_numpy(self._x[at].transpose(0, 3, 1, 2).astype(np.float32)), torch.from_numpy(self.labels[at])
 
     def weights(self) -> Tensor:
         """Of each label in the loss: the rarer the heavier, by the square root."""
@@ -253,12 +247,12 @@ def restyled(x: Tensor, dice: np.random.RandomState, likely: float = 0.8, sharpn
     mean, deviation = x.mean((2, 3), keepdim=True), (x.var((2, 3), keepdim=True) + 1e-6).sqrt()
     plain = (x - mean) / deviation
     if dice.rand() < 0.5:
-        other = torch.from_numpy(dice.permutation(len(x)))
-        share = torch.from_numpy(dice.beta(sharpness, sharpness, (len(x), 1, 1, 1)).astype(np.float32))
+        other = torch.from_numpy(dice.permutation(len(x))).to(x.device)
+        share = torch.from_numpy(dice.beta(sharpness, sharpness, (len(x), 1, 1, 1)).astype(np.float32)).to(x.device)
         return plain * (share * deviation + (1 - share) * deviation[other]) + share * mean + (1 - share) * mean[other]
 
     def shaken(v: Tensor) -> Tensor:
-        return v + torch.from_numpy(dice.randn(*v.shape).astype(np.float32)) * v.std(0, keepdim=True)
+        return v + torch.from_numpy(dice.randn(*v.shape).astype(np.float32)).to(v.device) * v.std(0, keepdim=True)
 
     return plain * shaken(deviation).clamp(min=1e-3) + shaken(mean)
 
@@ -276,7 +270,7 @@ def learning(look: Look, rate: float, upper_rate: float) -> torch.optim.AdamW:
 
 
 def export(look: Look, out: Path) -> None:
-    write(look.eval(), out, "labels")
+    write(look.cpu().eval(), out, "labels")
     smaller(out)
     print(f"{out.name}: {out.stat().st_size / 1e6:.2f} MB", flush=True)
 
@@ -296,8 +290,9 @@ def main() -> None:
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--rate", type=float, default=1e-3, help="of the head")
     p.add_argument("--upper-rate", type=float, default=3e-4)
-    p.add_argument("--pool", type=int, default=30_000, help="crops learnt from at a time; 35 KB each")
+    p.add_argument("--pool", type=int, default=16_000, help="crops learnt from at a time; 150 KB each")
     p.add_argument("--fresh", type=int, default=8, help="new crops a step")
+    p.add_argument("--scramble", type=float, default=0.0, help="share of crops with another texture (train/vary.py)")
     p.add_argument("--decay", type=float, default=0.99)
     p.add_argument("--real-share", type=float, default=0.2)
     p.add_argument("--seed", type=int, default=1)
@@ -316,6 +311,8 @@ def main() -> None:
     state = torch.load(last, map_location="cpu") if last.exists() else None
     if a.from_look and not state:
         look.load_state_dict(torch.load(a.from_look, map_location="cpu")["look"])
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    look.to(device)
     optimiser, step = learning(look, a.rate, a.upper_rate), 0
     if state:
         look.load_state_dict(state["look"])
@@ -328,7 +325,7 @@ def main() -> None:
     real = real_frames(a.clips, a.panoramas, a.base) if a.base else []
     for folder in a.coco:
         real += coco_shots(folder)
-    print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}", flush=True)
+    print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}, {device}", flush=True)
     people = cut_people(a.clips, a.base) if a.base else []
     mixer = Mixer(renders, real, a.seed * 100_000 + step, a.real_share, people=people)
     crops = Crops(mixer, a.detector, a.seed * 100_000 + step)
@@ -338,20 +335,23 @@ def main() -> None:
         save(last, {"look": look.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
 
     began, since = time.monotonic(), step
-    pool = Pool(crops, look.trunk, a.pool, a.seed * 100_000 + step)
+    lower = Lower(look.trunk) if device == "cpu" else look.trunk.lower
+    pool = Pool(crops, a.pool, a.seed * 100_000 + step)
     pool.fill(a.pool)
     print(
         f"pool of {len(pool)} crops, {dict(zip(LABELS, np.bincount(pool.labels, minlength=len(LABELS)).tolist(), strict=True))}", flush=True
     )
-    dice = np.random.RandomState(a.seed * 7 + step)
+    dice, torch_dice = np.random.RandomState(a.seed * 7 + step), torch.Generator().manual_seed(a.seed * 7 + step)
     cost_sum, right, seen = 0.0, np.zeros(len(LABELS)), np.zeros(len(LABELS))
     while step < a.steps and time.monotonic() - began < a.minutes * 60:
         for g in optimiser.param_groups:
             g["lr"] = rate(step, a.steps, g["peak"])
         pool.fill(a.fresh)
-        x, y = pool.batch(a.batch)
-        logits = look.head(F.dropout(look.trunk.upper(restyled(x, dice)), 0.2))
-        cost = F.cross_entropy(logits, y, weight=pool.weights(), label_smoothing=0.05)
+        x, y = (t.to(device) for t in pool.batch(a.batch))
+        with torch.no_grad():
+            maps = lower(varied(x, torch_dice, a.scramble))
+        logits = look.head(F.dropout(look.trunk.upper(restyled(maps, dice)), 0.2))
+        cost = F.cross_entropy(logits, y, weight=pool.weights().to(device), label_smoothing=0.05)
         optimiser.zero_grad()
         cost.backward()
         torch.nn.utils.clip_grad_norm_([p for g in optimiser.param_groups for p in g["params"]], 5.0)
@@ -360,8 +360,8 @@ def main() -> None:
         step += 1
         cost_sum += float(cost.detach())
         hit = logits.detach().argmax(1) == y
-        right += np.bincount(y[hit].numpy(), minlength=len(LABELS))
-        seen += np.bincount(y.numpy(), minlength=len(LABELS))
+        right += np.bincount(y[hit].cpu().numpy(), minlength=len(LABELS))
+        seen += np.bincount(y.cpu().numpy(), minlength=len(LABELS))
         if step % 50 == 0:
             named = " ".join(f"{n} {r / max(s, 1):.2f}" for n, r, s in zip(LABELS, right, seen, strict=True))
             each = (time.monotonic() - began) / (step - since)
