@@ -31,6 +31,9 @@ const IDLE_KEPT: usize = 1024;
 /// After this long a release, a prompt or a light is worth nothing.
 const PROMPT_WORTH: Duration = Duration::from_secs(5);
 
+/// Why a lift that could be held is not.
+const UNSURE: &str = "an alarm, but not sure enough yet to hold the lift";
+
 /// What happens to alarms.
 #[derive(Debug, Clone)]
 pub enum Input {
@@ -274,7 +277,7 @@ impl AlarmBook {
             if goes_on {
                 let returned = entry.shown.is_none();
                 entry.shown = Some(entry.shown.unwrap_or_default().max(stamps.captured));
-                entry.certain |= sighting.certain;
+                entry.certain = sighting.certain;
                 if returned {
                     entry.cleared = None;
                     entry.alarm.cleared_at = None;
@@ -326,34 +329,27 @@ impl AlarmBook {
         self.latest.insert(finding.camera, id);
         out.change(id, Change::Raised, Some(finding.seq));
         self.replan(finding.camera, plan, now, out);
-        self.note_doubt(id, now);
+        if let Some(entry) = self.entries.get_mut(&id).filter(|entry| !entry.certain && entry.can_hold()) {
+            entry.note("unsure", None, UNSURE, now);
+        }
         // The lift before all else; `advance` would order it too.
         self.hold_lifts(id, now, out);
         self.warn(id, now, out);
     }
 
-    /// Says in the timeline why a lift that could be held is not.
-    fn note_doubt(&mut self, id: AlarmId, now: Now) {
-        if let Some(entry) = self.entries.get_mut(&id)
-            && !entry.certain
-            && entry.lifts.iter().any(|lift| !lift.barred)
-        {
-            entry.note("unsure", None, "an alarm, but not sure enough yet to hold the lift", now);
-        }
-    }
-
-    /// Takes in that a stay has become sure enough to hold a lift.
+    /// Takes in whether what is seen is sure enough to hold a lift; what was held before is let go as its lease ends.
     fn take_certainty(&mut self, id: AlarmId, sighting: &Sighting, now: Now, out: &mut Gathered) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        if entry.certain || !sighting.certain {
+        if std::mem::replace(&mut entry.certain, sighting.certain) == sighting.certain || !entry.can_hold() {
             return;
         }
-        entry.certain = true;
-        if entry.lifts.iter().any(|lift| !lift.barred) {
+        if sighting.certain {
             let detail = format!("sure enough to hold the lift: {} at {:.2}", sighting.label, sighting.score);
             entry.note("certain", None, &detail, now);
-            out.change(id, Change::Updated, None);
+        } else {
+            entry.note("unsure", None, UNSURE, now);
         }
+        out.change(id, Change::Updated, None);
     }
 
     /// Orders the voice prompt and the lights.

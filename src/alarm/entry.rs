@@ -14,7 +14,7 @@ pub(super) struct Entry {
     pub(super) plan: Option<Arc<Plan>>,
     /// Capture time of the newest frame that showed the e-bike; `None` when the stay is over.
     pub(super) shown: Option<Mono>,
-    /// The stay is sure enough to hold a lift (see `rule`).
+    /// What was seen last is sure enough to hold a lift (see `rule`).
     pub(super) certain: bool,
     /// When the stay was over.
     pub(super) cleared: Option<Mono>,
@@ -55,6 +55,11 @@ impl Entry {
 
     pub(super) fn hold(&self) -> Option<Hold> {
         self.plan.as_ref().and_then(|plan| plan.response.hold)
+    }
+
+    /// Whether there is a lift that it might hold.
+    pub(super) fn can_hold(&self) -> bool {
+        !self.barred && self.lifts.iter().any(|lift| !lift.barred)
     }
 
     /// Whether a stop may be ordered at all: the stay lasts and is certain, a fresh frame shows it, nobody has ended it.

@@ -52,6 +52,6 @@ pub struct Sighting {
     pub label: Label,
     pub score: f32,
     pub rect: NormRect,
-    /// The stay it belongs to is sure enough to hold a lift; never unsaid while the stay lasts.
+    /// What the stay follows is sure enough to hold a lift.
     pub certain: bool,
 }

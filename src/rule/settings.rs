@@ -40,7 +40,7 @@ pub struct VehicleSettings {
     /// From this score on a frame counts towards confirmation.
     pub min_score: f32,
     /// From this score on a frame counts towards being certain, which holding a lift asks for; at least `min_score`.
-    /// `need` of `of` such frames make the whole stay certain.
+    /// `need` of `of` such frames make what they show certain.
     pub hold_score: f32,
     /// From this score on a frame shows the target of a stay that is confirmed already; at most `min_score`
     /// (hysteresis: half hidden behind a person it is still there).

@@ -7,8 +7,9 @@
 //!   track (occlusion, a switch of ids, a second e-bike). One stay is one alarm, and what a person has called
 //!   false does not stop the lift again under a new number. The price: an e-bike that joins a stay called
 //!   false raises no second alarm before the car was clear once.
-//! * A stay is *certain* once `need` frames of one window were candidates at the higher mark that holding a lift asks
-//!   for, and from then on until it ends: it is the car's as well.
+//! * What a stay follows is *certain* once `need` frames of one window showed it at the higher mark that holding a lift
+//!   asks for, and from then on. What takes the stay over from another place earns that anew: a wheelchair that comes
+//!   in as the e-bike goes out may keep the alarm, but not the lift.
 //! * For a track that takes a stay over from another place the marks are those of confirmation; for the stay's
 //!   own track, or one on its spot, the lower ones of hysteresis.
 
@@ -89,24 +90,27 @@ impl Vehicle {
             self.window.pop_front();
         }
 
-        let certain = sure.iter().any(|s| self.hits(s, set.hold_score) >= set.need);
-        if let Some(stay) = &mut self.stay {
+        if let Some(stay) = &self.stay {
             let own = |s: &Sighting| s.track == stay.track;
             let on_its_spot = |s: &Sighting| s.rect.iou(&stay.rect) >= SAME_THING;
-            let present = best(sure.iter().chain(&kept).filter(|s| own(s)))
-                .or_else(|| best(sure.iter().chain(&kept).filter(|s| on_its_spot(s))))
-                .or_else(|| best(sure.iter()));
-            if let Some(sighting) = present {
-                let certain = stay.certain || certain;
-                *stay = Stay { track: sighting.track, rect: sighting.rect, last: at, certain };
+            let same = best(sure.iter().chain(&kept).filter(|s| own(s)))
+                .or_else(|| best(sure.iter().chain(&kept).filter(|s| on_its_spot(s))));
+            if let Some(sighting) = same.or_else(|| best(sure.iter())) {
+                let certain = (same.is_some() && stay.certain) || self.is_certain(sighting, set);
+                self.stay = Some(Stay { track: sighting.track, rect: sighting.rect, last: at, certain });
                 found.push(FindingKind::Present(Sighting { certain, ..sighting.clone() }));
             }
         } else if let Some(sighting) = best(sure.iter().filter(|s| self.hits(s, set.min_score) >= set.need)) {
+            let certain = self.is_certain(sighting, set);
             self.stay = Some(Stay { track: sighting.track, rect: sighting.rect, last: at, certain });
             found.push(FindingKind::Confirmed(Sighting { certain, ..sighting.clone() }));
         }
         found.extend(self.pass(at, set));
         found
+    }
+
+    fn is_certain(&self, s: &Sighting, set: &VehicleSettings) -> bool {
+        self.hits(s, set.hold_score) >= set.need
     }
 
     /// In how many frames of the window the same thing was a candidate of at least this score.

@@ -67,7 +67,7 @@ struct World {
     modes: HashMap<DeviceId, LiftMode>,
     /// Per camera: capture time of the newest frame that showed it, while its stay lasts.
     shown: HashMap<CameraId, Mono>,
-    /// Cameras whose stay has been certain.
+    /// Cameras whose newest frame was certain.
     certain: HashSet<CameraId>,
     alarms: Vec<Alarm>,
     /// Alarms that no stop may serve any more.
@@ -122,6 +122,8 @@ impl World {
                 *newest = (*newest).max(captured);
                 if certain {
                     self.certain.insert(camera);
+                } else {
+                    self.certain.remove(&camera);
                 }
                 Input::Found {
                     finding: finding(camera, captured, confirms, certain),
@@ -268,7 +270,7 @@ impl World {
                     assert_eq!(self.modes.get(&order.device), Some(&LiftMode::Normal), "stopped in another mode");
                     assert!(!self.ended.contains(&alarm), "{alarm} stops again after its end");
                     let shown = self.shown.get(&camera).expect("a stop without a stay");
-                    assert!(self.certain.contains(&camera), "a stop for a stay that was never certain");
+                    assert!(self.certain.contains(&camera), "a stop for what is not certain");
                     assert!(now.since(*shown) <= Duration::from_secs(1), "no fresh frame shows it");
                     assert!(lease <= Duration::from_secs(3));
                     let key = (alarm, order.device);
