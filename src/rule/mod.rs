@@ -1,4 +1,5 @@
-//! Scene → Finding: zone, confirmation, margin over rivals, clearing, schedule. Not here: clocks, I/O, what follows a finding.
+//! Scene → Finding: zone, confirmation, certainty, margin over rivals, clearing, schedule.
+//! Not here: clocks, I/O, what follows a finding.
 
 mod face;
 pub mod schedule;
