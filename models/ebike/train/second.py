@@ -291,7 +291,7 @@ def main() -> None:
     p.add_argument("--rate", type=float, default=1e-3, help="of the head")
     p.add_argument("--upper-rate", type=float, default=3e-4)
     p.add_argument("--pool", type=int, default=16_000, help="crops learnt from at a time; 150 KB each")
-    p.add_argument("--fresh", type=int, default=8, help="new crops a step")
+    p.add_argument("--fresh", type=int, default=24, help="new crops a step")
     p.add_argument("--scramble", type=float, default=0.0, help="share of crops with another texture (train/vary.py)")
     p.add_argument("--decay", type=float, default=0.99)
     p.add_argument("--real-share", type=float, default=0.2)
