@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from .export import mean
+from .export import by_share, mean
 from .look import published
 from .second import export
 
@@ -22,11 +22,8 @@ def main() -> None:
     p.add_argument("--shares", type=float, nargs="+", help="of each of the weights in their mean; all the same when left out")
     p.add_argument("--out", type=Path, default=Path("second.onnx"))
     a = p.parse_args()
-    shares = a.shares or [1.0] * len(a.weights)
-    if len(shares) != len(a.weights) or min(shares) <= 0:
-        raise SystemExit("--shares needs a figure above 0 for each of --weights")
     look = published(a.start)[0]
-    look.load_state_dict(mean([(share, torch.load(w, map_location="cpu")["look"]) for share, w in zip(shares, a.weights, strict=True)]))
+    look.load_state_dict(mean([(share, torch.load(w, map_location="cpu")["look"]) for share, w in by_share(a.weights, a.shares)]))
     export(look, a.out)
 
 

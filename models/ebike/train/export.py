@@ -39,13 +39,21 @@ def mean(parts: list[tuple[float, dict[str, Tensor]]]) -> dict[str, Tensor]:
     return {k: sum(share / whole * state[k].double() for share, state in parts).to(v.dtype) for k, v in parts[0][1].items()}
 
 
+def by_share(weights: list[Path], shares: list[float] | None) -> list[tuple[float, Path]]:
+    """Each run with its share in their mean: all the same if none are given."""
+    shares = shares or [1.0] * len(weights)
+    if len(shares) != len(weights) or min(shares) <= 0:
+        raise SystemExit("--shares needs a figure above 0 for each of --weights")
+    return list(zip(shares, weights, strict=True))
+
+
 def load(base: Path, weights: list[Path], shares: list[float] | None = None, published: float = 0.0) -> Net:
     """The mean of some runs, each by its share (all the same if none are given), and of the published net by a share of the whole."""
-    shares = shares or [1.0] * len(weights)
-    if len(shares) != len(weights) or min(shares) <= 0 or not 0 <= published < 1:
-        raise SystemExit("--shares needs a figure above 0 for each of --weights, --published one from 0 up to 1")
+    if not 0 <= published < 1:
+        raise SystemExit("--published needs a figure from 0 up to 1: its share of the whole, beside those of the runs (--shares)")
+    parts = by_share(weights, shares)
     net = Net(base)
-    runs = mean([(share, folded(base, w)) for share, w in zip(shares, weights, strict=True)])
+    runs = mean([(share, folded(base, w)) for share, w in parts])
     net.load_state_dict(mean([(1 - published, runs), (published, net.state_dict())]))
     return net.eval()
 
