@@ -10,7 +10,7 @@ from compare import against, reading
 from decode import PAD, Found, look_at
 from evaluate import Judged
 from networks import opened
-from train.look import BLOCKS, LABELS, LOWER, MAPS, SIZE, Look
+from train.look import BLOCKS, LABELS, LOWER, MAPS, SIZE, Look, relative
 from train.second import Lower, Pool, label_of, learning, restyled, smaller, widened
 from train.vary import KEPT_MARGIN, KEPT_SIDE, NEAREST, coloured, moved, scrambled, varied
 
@@ -53,6 +53,16 @@ def test_look_gives_probabilities() -> None:
         rows = Look()(torch.zeros(2, 3, SIZE, SIZE))
     assert rows.shape == (2, len(LABELS))
     assert rows.sum(1).numpy() == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_a_lead_counts_the_same_however_faint_all_of_it_is() -> None:
+    clear = torch.tensor([[4.0, 1.0, 0.0, 2.0, 0.5, 0.0, 1.0, 0.0]])
+    assert torch.allclose(relative(clear), relative(clear * 0.2 + 3), atol=1e-4)
+    close = torch.tensor([[4.0, 3.8, 0.0, 2.0, 0.5, 0.0, 1.0, 0.0]])  # as strong, but hardly ahead
+    assert relative(close).softmax(-1)[0, 0] < relative(clear).softmax(-1)[0, 0]
+    alone = torch.tensor([[9.0] + [0.0] * 7])
+    assert relative(alone).softmax(-1)[0, 0].item() == pytest.approx(0.746, abs=1e-3)
+    assert relative(torch.zeros(1, 8)).isfinite().all()
 
 
 def test_the_lower_part_stays_as_published_and_all_above_it_learns() -> None:
