@@ -46,13 +46,25 @@ def test_label_of_says_nothing_where_it_cannot(box: tuple[int, ...], label: int 
     assert label_of(np.array(box, np.float32), TRUTH, widened(TRUTH)) == label
 
 
-def test_look_gives_probabilities() -> None:
+def test_look_gives_shares() -> None:
     import torch
 
     with torch.no_grad():
         rows = Look()(torch.zeros(2, 3, SIZE, SIZE))
     assert rows.shape == (2, len(LABELS))
-    assert rows.sum(1).numpy() == pytest.approx([1, 1], abs=1e-5)
+    assert ((rows.sum(1) > 0) & (rows.sum(1) < 1)).all()  # a car has the rest
+
+
+def test_a_car_takes_from_every_label() -> None:
+    look, crops = Look(), torch.rand(1, 3, SIZE, SIZE) * 255
+    with torch.no_grad():
+        features = look.trunk(crops)
+        without = look(crops)
+        look.cars[0] = 9 * features / features.square().sum()
+        with_it = look(crops)
+    assert (with_it < without).all()
+    assert with_it.argmax() == without.argmax()
+    assert not any("cars" in k for k in look.state_dict())
 
 
 def test_a_lead_counts_the_same_however_faint_all_of_it_is() -> None:

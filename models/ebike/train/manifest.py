@@ -1,4 +1,4 @@
-"""Writes model.toml beside a model: python -m train.manifest --model ebike.onnx --score 0.4 [--second second.onnx]"""
+"""Writes model.toml beside a model: python -m train.manifest --model ebike.onnx --score 0.38 [--second second.onnx]"""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ most = 6
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--model", type=Path, default=Path("ebike.onnx"))
-    p.add_argument("--score", type=float, default=0.4)
+    p.add_argument("--score", type=float, default=0.38)
     p.add_argument("--out", type=Path, default=Path("model.toml"))
     p.add_argument("--second", type=Path, help="the classifier of a second look, beside the model")
     p.add_argument("--floor", type=float, default=CANDIDATE_FLOOR, help="least detector score of what is looked at again")
