@@ -11,6 +11,7 @@ import argparse
 import itertools
 import json
 import time
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from mosaics import tiles
 from networks import opened
 from packs import renders
 
+RULE = Path(__file__).resolve().parents[2] / "pipelines" / "elevator.toml"
 FLOOR = 0.02  # the lowest score that is kept
 MATCH = 0.5  # overlap that makes a hit for AP
 LOOSE = 0.3  # overlap that makes a hit for recall: the rule asks whether, not exactly where
@@ -322,7 +324,13 @@ def judge_clip(path: Path, detect: Detector, threshold: float, hold: float, ever
     }
 
 
+def rule_as_shipped() -> dict[str, float]:
+    """The rule's scores and margin: ``[vehicle]`` of pipelines/elevator.toml."""
+    return tomllib.loads(RULE.read_text())["vehicle"]
+
+
 def main() -> None:
+    rule = rule_as_shipped()
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--model", type=Path, default=Path(__file__).parent / "ebike.onnx")
     p.add_argument("--real", type=Path)
@@ -333,12 +341,12 @@ def main() -> None:
     p.add_argument("--second", type=Path, help="a classifier that looks again at each candidate")
     p.add_argument("--second-weight", type=float, default=SECOND_WEIGHT, help="its share in the score, 0 to 1")
     p.add_argument("--second-floor", type=float, default=CANDIDATE_FLOOR, help="the e-bike score that makes a candidate")
-    p.add_argument("--threshold", type=float, default=0.48, help="the rule's score for alarms, as in pipelines/elevator.toml")
-    p.add_argument("--hold", type=float, default=0.58, help="the rule's score for holding the lift, likewise")
+    p.add_argument("--threshold", type=float, default=rule["min_score"], help="the rule's score for alarms, as pipelines/elevator.toml has it")
+    p.add_argument("--hold", type=float, default=rule["hold_score"], help="the rule's score for holding the lift")
     p.add_argument("--margin", type=float, help="count e-bike boxes only when so far ahead of rivals, as the server's rule does")
     p.add_argument("--every", type=int, default=2, help="look at every n-th picture of a clip (2 = 5 looks a second)")
     p.add_argument("--rides", type=Path, help="rendered rides of rivals, loose or packed")
-    p.add_argument("--rule-margin", type=float, default=0.15, help="the rule's margin over rivals on rides, as in pipelines/elevator.toml")
+    p.add_argument("--rule-margin", type=float, default=rule["margin"], help="the rule's margin over rivals on rides")
     p.add_argument("--limit", type=int, help="judge only the first n renders")
     p.add_argument("--json", type=Path)
     a = p.parse_args()

@@ -8,7 +8,7 @@ import torch
 
 from compare import against, reading
 from decode import PAD, Found, look_at
-from evaluate import Judged
+from evaluate import Judged, rule_as_shipped
 from networks import opened
 from train.look import BLOCKS, LABELS, LOWER, MAPS, SIZE, Look, relative
 from train.second import Lower, Pool, label_of, learning, restyled, smaller, widened
@@ -221,3 +221,8 @@ def test_a_new_model_must_not_lose(found: int, lift: int, wheelchair: int, reaso
         }
 
     assert len(against(judged(3, 1, 0), judged(found, lift, wheelchair))) == reasons
+
+
+def test_the_judge_asks_for_what_the_server_asks_for() -> None:
+    rule = rule_as_shipped()
+    assert 0 < rule["keep_score"] < rule["min_score"] < rule["hold_score"] < 1
