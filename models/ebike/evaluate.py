@@ -325,7 +325,7 @@ def judge_clip(path: Path, detect: Detector, threshold: float, hold: float, ever
 
 
 def rule_as_shipped() -> dict[str, float]:
-    """The rule's scores and margin: ``[vehicle]`` of pipelines/elevator.toml."""
+    """The rule's scores and margin, which are this script's defaults: ``[vehicle]`` of pipelines/elevator.toml."""
     return tomllib.loads(RULE.read_text())["vehicle"]
 
 
@@ -341,7 +341,7 @@ def main() -> None:
     p.add_argument("--second", type=Path, help="a classifier that looks again at each candidate")
     p.add_argument("--second-weight", type=float, default=SECOND_WEIGHT, help="its share in the score, 0 to 1")
     p.add_argument("--second-floor", type=float, default=CANDIDATE_FLOOR, help="the e-bike score that makes a candidate")
-    p.add_argument("--threshold", type=float, default=rule["min_score"], help="the rule's score for alarms, as pipelines/elevator.toml has it")
+    p.add_argument("--threshold", type=float, default=rule["min_score"], help="the rule's score for alarms")
     p.add_argument("--hold", type=float, default=rule["hold_score"], help="the rule's score for holding the lift")
     p.add_argument("--margin", type=float, help="count e-bike boxes only when so far ahead of rivals, as the server's rule does")
     p.add_argument("--every", type=int, default=2, help="look at every n-th picture of a clip (2 = 5 looks a second)")
