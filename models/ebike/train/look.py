@@ -31,10 +31,10 @@ WIDE = 1280
 LOWER = 15  # blocks that stay as published
 MAPS = (BLOCKS[LOWER - 1][3], SIZE // 16, SIZE // 16)  # what they give: [120, 12, 12]
 # ImageNet classes that are nearest to ours; where a label has none, its head starts from their common mean.
-# Its cars, as they are published: no training picture shows cars as cameras do, but the trained features still answer to them.
+IMAGENET = {"ebike": (665, 670), "bicycle": (444, 671), "pram": (), "trolley": (791, 428, 830), "wheelchair": (), "kick_scooter": ()}
+# ImageNet's cars, whose rows stay as published: no training picture shows cars as cameras do, but the trained features still answer to them.
 CARS = (407, 436, 468, 479, 511, 581, 609, 627, 654, 656, 661, 675, 717, 734, 751, 817, 864, 867)
 CARS_APART = 1.4  # how far the loudest of them is above the labels' mean on half of all candidates
-IMAGENET = {"ebike": (665, 670), "bicycle": (444, 671), "pram": (), "trolley": (791, 428, 830), "wheelchair": (), "kick_scooter": ()}
 
 
 def padded(x: Tensor, conv: nn.Conv2d) -> Tensor:
