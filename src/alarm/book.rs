@@ -277,16 +277,19 @@ impl AlarmBook {
             if goes_on {
                 let returned = entry.shown.is_none();
                 entry.shown = Some(entry.shown.unwrap_or_default().max(stamps.captured));
-                entry.certain = sighting.certain;
-                if returned {
-                    entry.cleared = None;
-                    entry.alarm.cleared_at = None;
-                    entry.note("returned", None, "seen again within the cooldown: the same alarm goes on", now);
-                    out.change(id, Change::Updated, None);
+                if !returned {
+                    self.replan(finding.camera, plan, now, out);
+                    self.take_certainty(id, sighting, now, out);
+                    return;
                 }
-                let speak = returned && !entry.alarm.state.is_closed();
+                entry.cleared = None;
+                entry.alarm.cleared_at = None;
+                entry.certain = sighting.certain;
+                entry.note("returned", None, "seen again within the cooldown: the same alarm goes on", now);
+                out.change(id, Change::Updated, None);
                 self.replan(finding.camera, plan, now, out);
-                if speak {
+                self.say_unsure(id, now);
+                if self.entries.get(&id).is_some_and(|entry| !entry.alarm.state.is_closed()) {
                     self.warn(id, now, out);
                 }
                 return;
@@ -329,12 +332,17 @@ impl AlarmBook {
         self.latest.insert(finding.camera, id);
         out.change(id, Change::Raised, Some(finding.seq));
         self.replan(finding.camera, plan, now, out);
-        if let Some(entry) = self.entries.get_mut(&id).filter(|entry| !entry.certain && entry.can_hold()) {
-            entry.note("unsure", None, UNSURE, now);
-        }
+        self.say_unsure(id, now);
         // The lift before all else; `advance` would order it too.
         self.hold_lifts(id, now, out);
         self.warn(id, now, out);
+    }
+
+    /// Notes that what raised an alarm, or brought it back, holds no lift yet, where there is one to hold.
+    fn say_unsure(&mut self, id: AlarmId, now: Now) {
+        if let Some(entry) = self.entries.get_mut(&id).filter(|entry| !entry.certain && entry.can_hold()) {
+            entry.note("unsure", None, UNSURE, now);
+        }
     }
 
     /// Takes in whether what is seen is sure enough to hold a lift; what was held before is let go as its lease ends.

@@ -299,11 +299,14 @@ fn a_stay_that_is_not_certain_warns_and_holds_no_lift_until_it_is() {
     ];
     assert_eq!(steps(&story)[..10], expected);
     // A stay that comes back within the cooldown goes on with its alarm, but earns its certainty anew.
-    check(
+    let story = check(
         plan(120, &[LIFT]),
         &[Do::Confirm, Do::Shown(500), Do::Clear, Do::Dark(5000), Do::ConfirmUnsure, Do::ShownUnsure(9000)],
         &["0 raised", "0 stop 3000", "500 cleared", "500 release"],
     );
+    let steps_of = steps(&story);
+    let back = steps_of.iter().position(|step| *step == "returned").unwrap();
+    assert_eq!(steps_of[back..], ["returned", "unsure"]);
     // Nothing is said of certainty where there is no lift to hold.
     let story = check(plan(120, &[VOICE, KIND_A]), &[Do::ConfirmUnsure, Do::Shown(500)], &["0 raised", "0 voice"]);
     assert!(!steps(&story).iter().any(|step| matches!(*step, "unsure" | "certain")));
