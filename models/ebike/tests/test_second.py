@@ -1,7 +1,10 @@
 """The second look's crops, labels and scores, and the comparison of two models."""
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,7 +14,7 @@ from decode import PAD, Found, look_at
 from evaluate import Judged, rule_as_shipped
 from networks import opened
 from train.look import BLOCKS, LABELS, LOWER, MAPS, SIZE, Look, relative
-from train.second import Lower, Pool, label_of, learning, restyled, smaller, widened
+from train.second import Lower, Pool, label_of, learning, packed, restyled, smaller, unpacked, widened
 from train.vary import KEPT_MARGIN, KEPT_SIDE, NEAREST, coloured, moved, scrambled, varied
 
 
@@ -93,19 +96,21 @@ def test_the_lower_part_stays_as_published_and_all_above_it_learns() -> None:
     assert all(torch.equal(look.trunk.get_parameter(k), start[k]) for k in stem)
 
 
-class Drawn:
-    """Crops of one grey each, which is their number."""
+def greys() -> Iterator[list[tuple[bytes, int]]]:
+    """Crops of one grey each, which is their number; each twice."""
+    for n in itertools.count(1):
+        yield [(packed(np.full((KEPT_SIDE, KEPT_SIDE, 3), n, np.uint8)), n % 3)] * 2
 
-    def __init__(self) -> None:
-        self.count = 0
 
-    def draw(self) -> list[tuple[np.ndarray, int]]:
-        self.count += 1
-        return [(np.full((KEPT_SIDE, KEPT_SIDE, 3), self.count, np.uint8), self.count % 3)] * 2
+def test_a_kept_crop_is_all_but_the_same() -> None:
+    noise = np.random.RandomState(2).randint(0, 255, (28, 28, 3)).astype(np.uint8)
+    crop = cv2.resize(noise, (KEPT_SIDE, KEPT_SIDE), interpolation=cv2.INTER_CUBIC)
+    assert np.abs(unpacked(packed(crop)).astype(int) - crop).mean() < 1.5
+    assert len(packed(crop)) < crop.size / 4
 
 
 def test_a_full_pool_gives_up_its_oldest_crops() -> None:
-    pool = Pool(Drawn(), 6, 1)
+    pool = Pool(greys(), 6, 1)
     pool.fill(3)
     assert (len(pool), pool.labels.tolist()) == (4, [1, 1, 2, 2, -1, -1])
     assert set(pool.batch(50)[1].tolist()) == {1, 2}

@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import copy
 import io
+import itertools
 import os
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -30,6 +32,7 @@ from boxes import CLASSES
 from decode import inside_picture, look_at, overlap
 from networks import detections, opened
 
+from .ahead import ahead
 from .augment import Mixer
 from .data import Renders, coco_shots, cut_people, real_frames
 from .fit import average, rate, save
@@ -205,30 +208,47 @@ class Lower:
         return torch.from_numpy(np.concatenate(parts))
 
 
-class Pool:
-    """The last crops drawn, as bytes, and their labels; a full pool drops its oldest."""
+Crop = tuple[bytes, int]  # as it is kept, and what it shows
 
-    def __init__(self, crops: Crops, size: int, seed: int) -> None:
-        self._crops, self._dice = crops, np.random.RandomState(seed)
-        self._x, self.labels = np.zeros((size, KEPT_SIDE, KEPT_SIDE, 3), np.uint8), np.full(size, -1, np.int64)
+
+def packed(crop: np.ndarray) -> bytes:
+    """A crop [side, side, 3] as a good JPEG: a seventh of its bytes, so that a pool may hold a hundred thousand."""
+    return cv2.imencode(
+        ".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    )[1].tobytes()
+
+
+def unpacked(crop: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(crop, np.uint8), cv2.IMREAD_COLOR)
+
+
+class Pool:
+    """The last crops drawn and their labels; a full pool drops its oldest."""
+
+    def __init__(self, drawn: Iterator[list[Crop]], size: int, seed: int) -> None:
+        self._source, self._dice = drawn, np.random.RandomState(seed)
+        self._crops: list[bytes] = []
+        self.labels = np.full(size, -1, np.int64)
         self.drawn = 0
 
     def __len__(self) -> int:
-        return min(self.drawn, len(self.labels))
+        return len(self._crops)
 
     def fill(self, count: int) -> None:
         """At least ``count`` fresh crops."""
         until = self.drawn + count
         while self.drawn < until:
-            for crop, label in self._crops.draw():
+            for crop, label in next(self._source):
                 at = self.drawn % len(self.labels)
-                self._x[at], self.labels[at] = crop, label
+                self._crops[at : at + 1] = [crop]
+                self.labels[at] = label
                 self.drawn += 1
 
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
         """Crops [size, 3, KEPT_SIDE, KEPT_SIDE] BGR 0..255 and what they show."""
         at = self._dice.randint(0, len(self), size)
-        return torch.from_numpy(self._x[at].transpose(0, 3, 1, 2).astype(np.float32)), torch.from_numpy(self.labels[at])
+        crops = np.stack([unpacked(self._crops[k]) for k in at])
+        return torch.from_numpy(crops.transpose(0, 3, 1, 2).astype(np.float32)), torch.from_numpy(self.labels[at])
 
     def weights(self) -> Tensor:
         """Of each label in the loss: the rarer the heavier, by the square root."""
@@ -290,8 +310,9 @@ def main() -> None:
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--rate", type=float, default=1e-3, help="of the head")
     p.add_argument("--upper-rate", type=float, default=3e-4)
-    p.add_argument("--pool", type=int, default=16_000, help="crops learnt from at a time; 150 KB each")
+    p.add_argument("--pool", type=int, default=100_000, help="crops learnt from at a time; some 20 KB each")
     p.add_argument("--fresh", type=int, default=24, help="new crops a step")
+    p.add_argument("--draw", type=int, default=0, help="processes that draw crops ahead; 0 draws between steps")
     p.add_argument("--scramble", type=float, default=0.0, help="share of crops with another texture (train/vary.py)")
     p.add_argument("--decay", type=float, default=0.99)
     p.add_argument("--real-share", type=float, default=0.2)
@@ -327,8 +348,16 @@ def main() -> None:
         real += coco_shots(folder)
     print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}, {device}", flush=True)
     people = cut_people(a.clips, a.base) if a.base else []
-    mixer = Mixer(renders, real, a.seed * 100_000 + step, a.real_share, people=people)
-    crops = Crops(mixer, a.detector, a.seed * 100_000 + step)
+
+    def draw(seed: int) -> Iterator[list[Crop]]:
+        crops = Crops(Mixer(renders, real, seed, a.real_share, people=people), a.detector, seed)
+        for n in itertools.count(1):
+            yield [(packed(crop), label) for crop, label in crops.draw()]
+            if n % 1000 == 0:
+                renders.refresh()
+
+    first = a.seed * 100_000 + step
+    drawn = ahead(draw, [first + k for k in range(a.draw)]) if a.draw else draw(first)
 
     def keep() -> None:
         save(a.out / "ema.pt", {"look": ema.state_dict(), "step": step})
@@ -336,7 +365,7 @@ def main() -> None:
 
     began, since = time.monotonic(), step
     lower = Lower(look.trunk) if device == "cpu" else look.trunk.lower
-    pool = Pool(crops, a.pool, a.seed * 100_000 + step)
+    pool = Pool(drawn, a.pool, first)
     pool.fill(a.pool)
     print(
         f"pool of {len(pool)} crops, {dict(zip(LABELS, np.bincount(pool.labels, minlength=len(LABELS)).tolist(), strict=True))}", flush=True
@@ -369,7 +398,6 @@ def main() -> None:
             cost_sum = 0.0
             right[:], seen[:] = 0, 0
         if step % 100 == 0:
-            renders.refresh()
             keep()
     keep()
     export(ema, a.out / "second.onnx")
