@@ -50,8 +50,6 @@ def test_label_of_says_nothing_where_it_cannot(box: tuple[int, ...], label: int 
 
 
 def test_look_gives_shares() -> None:
-    import torch
-
     with torch.no_grad():
         rows = Look()(torch.zeros(2, 3, SIZE, SIZE))
     assert rows.shape == (2, len(LABELS))
@@ -88,7 +86,7 @@ def test_the_lower_part_stays_as_published_and_all_above_it_learns() -> None:
     x, y = torch.rand(2, 3, SIZE, SIZE) * 255, torch.tensor([0, 3])
     with torch.no_grad():
         assert tuple(look.trunk.lower(x).shape) == (2, *MAPS)
-    torch.nn.functional.cross_entropy(look.logits(x), y).backward()
+    torch.nn.functional.cross_entropy(look.head(look.trunk(x)), y).backward()
     optimiser.step()
     moved = {k.split(".")[1] for k, v in look.trunk.named_parameters() if k.startswith("_blocks") and (v - start[k]).abs().sum() > 0}
     assert moved == {str(k) for k in range(LOWER, len(BLOCKS))}

@@ -120,9 +120,6 @@ class Look(nn.Module):
         self.register_buffer("cars_bias", torch.zeros(len(CARS)), persistent=False)
         self.eval()
 
-    def logits(self, crops: Tensor) -> Tensor:
-        return self.head(self.trunk(crops))
-
     def forward(self, crops: Tensor) -> Tensor:
         features = self.trunk(crops)
         car = F.linear(features, self.cars, self.cars_bias).amax(-1, keepdim=True) - CARS_APART
