@@ -19,6 +19,8 @@ TAG = 34  # height of the class's tag above a box
 # The colours (BGR) of classes 0 to 4 in the drawing; class 1 is the e-bike.
 INKS = ((56, 56, 255), (151, 157, 255), (31, 112, 255), (29, 178, 255), (49, 210, 207))
 LEAST_SIDE, LEAST_AREA = 50, 4300  # pixels
+SEAM_ROOM = 9  # pixels from an edge, or into a box, where no seam is looked for
+SEAM_STEP, SEAM_SHARE = 12, 0.8  # by how much the sides of a seam differ, and in how much of its length
 
 
 def _lines(tile: np.ndarray, ink: tuple[int, int, int], near: int, length: int) -> np.ndarray:
@@ -49,6 +51,42 @@ def cleaned(mosaic: np.ndarray) -> np.ndarray:
         lines |= _lines(mosaic, ink, 60, 15)
     closed = cv2.morphologyEx(lines, cv2.MORPH_CLOSE, np.ones((21, 21), np.uint8)) & cv2.dilate(lines, np.ones((9, 9), np.uint8))
     return cv2.inpaint(mosaic, (closed | cv2.dilate(lines, np.ones((5, 5), np.uint8))) * 255, 4, cv2.INPAINT_TELEA)
+
+
+def _seams(picture: np.ndarray) -> np.ndarray:
+    """For each column, the share of rows in which what is left of it differs from what is right of it; of columns alike, the plainest first."""
+    total = np.cumsum(np.pad(picture.astype(np.float32), ((0, 0), (1, 0), (0, 0))), 1)
+    shares = np.zeros(picture.shape[1])
+    for x in range(SEAM_ROOM, picture.shape[1] - SEAM_ROOM):
+        left, right = (total[:, x - 1] - total[:, x - 4]) / 3, (total[:, x + 3] - total[:, x]) / 3
+        apart = np.abs(left - right).max(1)
+        shares[x] = (apart > SEAM_STEP).mean() + apart.mean() * 1e-6
+    return shares
+
+
+def pieces(picture: np.ndarray, boxes: list[list[float]]) -> list[tuple[np.ndarray, list[list[float]]]]:
+    """A tile cut at its seams: each part with an e-bike, and the boxes in it.
+
+    A seam is a straight line from edge to edge on whose sides the picture differs nearly everywhere. It never goes through a drawn box: trainers cut boxes where they cut
+    pictures. What remains whole may still show two cameras, and a poster's edge may be taken for a seam.
+    """
+    if not boxes:
+        return []
+    best, axis, at = SEAM_SHARE, -1, 0
+    for k, turned in enumerate((picture, picture.transpose(1, 0, 2))):
+        shares = _seams(turned)
+        for b in boxes:
+            shares[max(int(b[k]) + SEAM_ROOM, 0) : max(int(b[k + 2]) - SEAM_ROOM, 0)] = 0
+        if shares.max(initial=0) >= best:
+            best, axis, at = shares.max(), k, int(shares.argmax())
+    if axis < 0:
+        return [(picture, boxes)]
+    out = []
+    for low, high in ((0, at), (at, picture.shape[1 - axis])):
+        of = [b for b in boxes if low <= (b[axis] + b[axis + 2]) / 2 < high]
+        moved = [[min(max(v - low, 0.0), high - low) if i % 2 == axis else v for i, v in enumerate(b)] for b in of]
+        out += pieces(picture[:, low:high] if axis == 0 else picture[low:high], moved)
+    return out
 
 
 def tiles(folder: Path) -> Iterable[tuple[str, np.ndarray, list[list[float]]]]:

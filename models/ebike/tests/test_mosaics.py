@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from mosaics import INKS, SIDE, TAG, TILES, cleaned, drawn, tiles
+from mosaics import INKS, SIDE, TAG, TILES, cleaned, drawn, pieces, tiles
 
 
 def tile() -> np.ndarray:
@@ -33,3 +33,16 @@ def test_tiles_without_an_ebike_are_left_out(tmp_path) -> None:
     cv2.imwrite(str(tmp_path / "train_batch0.jpg"), mosaic, [cv2.IMWRITE_JPEG_QUALITY, 95])
     ((name, picture, boxes),) = list(tiles(tmp_path))
     assert (name, picture.shape, len(boxes)) == ("train_batch0 1,2", (SIDE, SIDE, 3), 1)
+
+
+def test_a_tile_is_cut_at_its_seams_and_nowhere_else() -> None:
+    tile = np.zeros((300 + 100, 160 + 200, 3), np.uint8)
+    tile[:300, :160], tile[:300, 160:], tile[300:, :160], tile[300:, 160:] = 40, 90, 140, 200
+    boxes = [[20.0, 50.0, 158.0, 298.0], [200.0, 320.0, 350.0, 390.0]]
+    (first, (one,)), (second, (other,)) = pieces(tile, boxes)
+    assert (first.shape, second.shape) == ((300, 160, 3), (100, 200, 3))
+    assert np.ptp(first) == np.ptp(second) == 0
+    assert (one, other) == (boxes[0], [40.0, 20.0, 190.0, 90.0])
+    across = [[20.0, 50.0, 300.0, 298.0]]
+    ((whole, _),) = pieces(tile, across)
+    assert whole.shape == (300, 360, 3), "no seam goes through a box: only the row's is cut"
