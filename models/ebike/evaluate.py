@@ -174,13 +174,15 @@ def threshold_for(negatives: Sequence[float], share: float) -> float:
 
 def recalls(hits: Sequence[float], negatives: Sequence[float], threshold: float) -> dict[str, float]:
     """The share of e-bikes hit from ``threshold`` on, and at the scores that leave some of ``negatives`` falsely hit."""
-    at = {f"recall at {threshold}": threshold}
-    at |= {f"recall at {s:.0%} false": threshold_for(negatives, s) for s in SHARES} if negatives else {}
-    found = {name: round(float(np.mean([h >= score for h in hits])), 3) for name, score in at.items()}
+
+    def found(score: float) -> float:
+        return float(np.mean([h >= score for h in hits]))
+
+    out = {f"recall at {threshold}": found(threshold)}
     if negatives:
-        steady = [threshold_for(negatives, s) for s in STEADY]
-        found["mean recall at 1 to 10% false"] = round(float(np.mean([[h >= score for h in hits] for score in steady])), 3)
-    return found
+        out |= {f"recall at {s:.0%} false": found(threshold_for(negatives, s)) for s in SHARES}
+        out["mean recall at 1 to 10% false"] = float(np.mean([found(threshold_for(negatives, s)) for s in STEADY]))
+    return {name: round(share, 3) for name, share in out.items()}
 
 
 def report(pictures: Sequence[Judged], threshold: float) -> dict[str, object]:

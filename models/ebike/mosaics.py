@@ -54,7 +54,10 @@ def cleaned(mosaic: np.ndarray) -> np.ndarray:
 
 
 def _seams(picture: np.ndarray) -> np.ndarray:
-    """For each column, the share of rows in which what is left of it differs from what is right of it; of columns alike, the plainest first."""
+    """For each column, the share of rows in which what is left of it differs from what is right of it.
+
+    How strongly they differ is added as a millionth, so that of columns with one share the sharpest edge is the highest.
+    """
     total = np.cumsum(np.pad(picture.astype(np.float32), ((0, 0), (1, 0), (0, 0))), 1)
     shares = np.zeros(picture.shape[1])
     for x in range(SEAM_ROOM, picture.shape[1] - SEAM_ROOM):
