@@ -35,6 +35,10 @@ def camera(d: Dice, r: Room) -> Camera:
     if r.open_air:
         w, h = d.pick(((384, 216), (384, 288), (320, 320), (288, 384)))
         around, far, fov = d.u(0, 2 * math.pi), d.u(1.6, 3.4), d.u(34, 70)  # nearer than what stands behind
+        if d.chance(0.12):  # so near that most of the thing is cut off
+            far, aside = d.u(0.9, 1.4), d.u(0.2, 0.5)
+            place = (far * math.cos(around), far * math.sin(around), d.u(0.3, 1.3))
+            return Camera(place, (d.u(-aside, aside), d.u(-aside, aside), d.u(0.2, 0.7)), roll * 0.5, fov * 0.9, False, w, h, "open")
         place = (far * math.cos(around), far * math.sin(around), d.u(0.7, 2.4) if d.chance(0.75) else d.u(2.4, 4.0))
         return Camera(place, (d.u(-0.35, 0.35), d.u(-0.35, 0.35), d.u(0.45, 0.9)), roll * 0.25, fov, False, w, h, "open")
     if r.hall:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
-from . import adverts, paint
+from . import adverts
 from .dice import Dice
-from .paint import BLACK, CHROME, RUBBER, STEEL, Paint
-from .shapes import Builder, Mesh, crumple
+from .paint import BLACK, CHROME, STEEL, Paint
+from .shapes import Builder, Mesh
 
 
 @dataclass(frozen=True)
@@ -253,82 +252,3 @@ def leaves(r: Room, opening: float | None = None) -> list[Mesh]:
 
 def darker(r: Room, sky: float) -> Room:
     return replace(r, sky=sky)
-
-
-def yard(d: Dice) -> Room:
-    """No room at all: ground, perhaps a wall, cars, steps or bushes behind; or a photographer's white studio."""
-    b, x = Builder(), 2.6
-    studio = d.chance(0.2)
-    photographed = not studio and d.chance(0.3)  # the panorama's own ground: real, though nothing casts a shadow on it
-    if photographed:
-        b.box((0, 0, -0.5), (0.01, 0.01, 0.01), BLACK)
-    elif studio:
-        g = d.u(0.7, 0.95)
-        white = Paint((g, g, g * d.u(0.95, 1)), roughness=0.9)
-        b.quad((0, 0, 0), (60, 0, 0), (0, 60, 0), white)
-    else:
-        b.quad((0, 0, 0), (40, 0, 0), (0, 40, 0), _ground(d))
-        if d.chance(0.5):
-            b.quad((d.u(-1, 1), d.u(-1, 1), 0.004), (d.u(1, 5), 0, 0), (0, d.u(1, 5), 0), _ground(d))
-    if not studio:
-        for _ in range(0 if photographed else d.weighted({0: 0.3, 1: 0.4, 2: 0.3})):
-            a, far = d.u(0, 6.28), d.u(3.2, 6)
-            at, turn = (far * math.cos(a), far * math.sin(a)), d.u(0, 6.28)
-            kind = d.weighted({"car": 0.45, "wall": 0.3, "bush": 0.15, "steps": 0.1})
-            if kind == "car":
-                part = _parked(d)
-            elif kind == "wall":
-                part, h, turn = Builder(), d.u(0.8, 3.5), a + math.pi / 2
-                part.box((0, 0, h / 2), (d.u(2, 8), 0.1, h / 2), wall(d))
-                part = part.build()
-            elif kind == "bush":
-                part, green = Builder(), Paint((d.u(0.02, 0.1), d.u(0.08, 0.25), 0.02), roughness=0.9)
-                for _ in range(d.i(3, 9)):
-                    part.blob((d.u(-2, 2), d.u(-0.6, 0.6), d.u(0.2, 0.9)), (d.u(0.3, 0.8), d.u(0.3, 0.7), d.u(0.4, 1.1)), green, 0.9,
-                              rough=crumple(d.noise(), 0.06))  # fmt: skip
-                part = part.build()
-            else:
-                part, stone, turn = Builder(), _ground(d), a - math.pi / 2
-                for k in range(8):
-                    part.box((0, 0.3 * k, 0.08 + 0.16 * k), (3, 0.15, 0.08 + 0.16 * k), stone)
-                part = part.build()
-            b.mesh_in(part.moved((*at, 0), turn))
-    mesh = b.build()
-    return Room(x, x, 3.0, 0.5, True, mesh, mesh, mesh, 0.0, d.u(0.6, 1.4), True, not studio or d.chance(0.3))
-
-
-def _ground(d: Dice) -> Paint:
-    kind = d.weighted({"asphalt": 0.35, "paving": 0.35, "grass": 0.15, "plain": 0.15})
-    if kind == "asphalt":
-        g = d.u(0.05, 0.3)
-        return Paint((g,) * 3, roughness=0.9, pattern="noise", scale=d.u(5, 60), second=(g * 0.7,) * 3)
-    if kind == "paving":
-        g, k = d.u(0.15, 0.6), d.u(0.6, 0.95)
-        c = (g, g * d.u(0.85, 1), g * d.u(0.7, 1))
-        return Paint(c, roughness=0.8, pattern=d.pick(("brick", "checker")), scale=d.u(0.5, 4), second=tuple(v * k for v in c))
-    if kind == "grass":
-        g = d.u(0.1, 0.3)
-        return Paint((g * 0.6, g, g * 0.25), roughness=1.0, pattern="noise", scale=d.u(5, 40), second=(g * 0.3, g * 0.6, g * 0.15))
-    return Paint(d.grey(0.1, 0.7), roughness=d.u(0.2, 0.9))
-
-
-def _parked(d: Dice) -> Mesh:
-    """A car or a van, perhaps with its tail gate open: large, wheeled, dark inside, and no e-bike."""
-    b, c, glass = Builder(), paint.body(d), Paint((0.02, 0.025, 0.03), roughness=0.05)
-    van = d.chance(0.6)
-    length, w, h = (d.u(2.2, 2.7), d.u(0.85, 1.0), d.u(1.8, 2.4)) if van else (d.u(1.9, 2.4), d.u(0.8, 0.9), d.u(1.4, 1.55))
-    b.blob((0, 0, 0.62), (length, w, 0.38), c, 0.25)
-    b.blob(
-        (-0.35 * length if van else -0.1, 0, h * 0.68), (length * (0.98 if van else 0.6), w * 0.92, h * 0.32), c, 0.3, taper=-d.u(0.05, 0.2)
-    )
-    b.blob((-0.35 * length if van else -0.1, 0, h * 0.74), (length * (0.985 if van else 0.58), w * 0.925, h * 0.17), glass, 0.3, taper=-0.1)
-    for x in (-length * 0.62, length * 0.62):
-        for y in (-w, w):
-            b.wheel(x, 0.26, 0.07, STEEL, RUBBER, y=y * 0.93, spokes=5)
-    for y in (-0.6, 0.6):
-        b.blob((length * 0.98, y * w, 0.7), (0.06, 0.13, 0.08), Paint((0.8, 0.8, 0.75), roughness=0.1), 0.6)
-        b.blob((-length * 0.98, y * w, 0.8), (0.06, 0.1, 0.16), Paint((0.5, 0.01, 0.01), roughness=0.2), 0.6)
-    if van and d.chance(0.5):  # tail gate up, a dark hold
-        b.box((-1.36 * length, 0, h * 0.65), (0.02, w * 0.8, h * 0.32), BLACK)
-        b.box((-1.36 * length - 0.4, 0, h), (0.45, w * 0.85, 0.03), c, pitch=d.u(-0.3, 0.1))
-    return b.build()

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .cameras import Camera, camera
-from .cars import Room, room, yard
+from .cars import Room, room
 from .dice import Dice
 from .ebikes import ebike
 from .fittings import Seat, Vehicle
 from .people import Body, Pose
 from .rivals import clutter, rival
 from .shapes import Mesh
+from .yards import bench, planks, steps, van, yard
 
 if TYPE_CHECKING:
     from .assets import Ready
@@ -137,6 +138,9 @@ def compose(
         lean = d.u(-0.14, 0.14) if label in ("ebike", "bicycle", "kick_scooter") and d.chance(0.6) else 0.0
         name = v.kind if v else ready.source.path
         things.append(Placed(label, name, x, y, yaw, lean, v.mesh if v else None, ready))
+        if v and r.open_air and label == "wheelchair" and d.chance(0.6 if v.kind == "climber" else 0.12):
+            climb(v, d.sign() * d.u(0.15, 0.5), x, y, yaw)
+            return
         seat = v.seat if v else READY_SEAT
         rides = {"ebike": 0.34, "bicycle": 0.12, "wheelchair": 0.9 if r.open_air else 0.6, "kick_scooter": 0.2}.get(label, 0.0)
         if label == "kick_scooter" and seat and d.chance(rides):
@@ -144,8 +148,7 @@ def compose(
                 Placed("person", "on", x, y, yaw, 0.0, Body(d.fork()).mesh(Pose(hands=_grips(seat))).moved((-0.1, 0, seat.foot_z)))
             )
         elif seat and d.chance(rides):
-            pose = Pose("sit", seat=seat if label != "wheelchair" else _resting(seat), feet_down=label != "wheelchair" and d.chance(0.5))
-            things.append(Placed("person", "rider", x, y, yaw, lean, Body(d.fork()).mesh(pose)))
+            things.append(Placed("person", "rider", x, y, yaw, lean, seated(label, v.kind if v else "", seat)))
             if label == "ebike" and d.chance(0.2):
                 child = Body(d.fork(), child=d.chance(0.6))
                 behind = Seat(seat.x - 0.34, seat.z, seat.bar_x - 0.5, seat.bar_z - 0.1, seat.foot_x - 0.3, seat.foot_z)
@@ -154,6 +157,72 @@ def compose(
             push(label, v, seat, x, y, yaw)
         if label == "wheelchair" and d.chance(0.45):
             push(label, v, seat, x, y, yaw)
+
+    def seated(label: str, kind: str, seat: Seat) -> Mesh:
+        """A rider, where the vehicle's seat is; in some chairs upright, kneeling or lying back."""
+        body = Body(d.fork(), helmet=True if kind in ("racing", "handcycle") and d.chance(0.7) else None)
+        if kind == "standing":
+            return body.mesh(Pose(lean=d.u(-0.06, 0.04), nod=d.u(0, 0.3))).moved((-0.06, 0, seat.foot_z))
+        lean = {"racing": d.u(0.3, 0.5), "handcycle": -d.u(0.3, 0.45), "reclining": -d.u(0.05, 0.3)}.get(
+            kind, d.u(-0.12, 0.25) if label == "wheelchair" else 0.08
+        )
+        held = seat if label != "wheelchair" or kind in ("racing", "handcycle") else _resting(seat)
+        return body.mesh(
+            Pose("sit", seat=held, lean=lean, feet_down=label != "wheelchair" and d.chance(0.5), nod=d.u(0, 0.5) if kind else 0.0)
+        )
+
+    def climb(v: Vehicle, pitch: float, x: float, y: float, yaw: float) -> None:
+        """A wheelchair that goes up or down: on planks into a van, or on steps."""
+        along = 1 if pitch < 0 else -1  # which end is higher
+        half = v.length / 2 + 0.1
+        rise = half * math.sin(abs(pitch)) + 0.03
+
+        def put(label: str, kind: str, mesh: Mesh) -> None:
+            things.append(Placed(label, kind, x, y, yaw, 0.0, mesh.moved((0, 0, rise), pitch=pitch)))
+
+        put("wheelchair", v.kind, v.mesh)
+        if v.seat and d.chance(0.75):
+            put("person", "rider", seated("wheelchair", v.kind, v.seat))
+        if abs(pitch) < 0.3 and v.kind != "climber":
+            under, behind = planks(d.fork(), half + 0.25, v.width), van(d.fork(), open_gate=True)
+            things.append(Placed("clutter", "ramp", x, y, yaw, 0.0, under.moved((0, 0, rise - 0.03), pitch=pitch)))
+            far = half + 0.2 - behind.vertices[:, 0].min()
+            things.append(
+                Placed(
+                    "clutter",
+                    "van",
+                    x + along * far * math.cos(yaw),
+                    y + along * far * math.sin(yaw),
+                    yaw if along > 0 else yaw + math.pi,
+                    0.0,
+                    behind,
+                )
+            )
+        else:
+            things.append(
+                Placed("clutter", "steps", x, y, yaw if along > 0 else yaw + math.pi, 0.0, steps(d.fork(), math.tan(abs(pitch)), rise))
+            )
+        if along > 0 and d.chance(0.7):
+            push("wheelchair", v, None, x, y, yaw)
+
+    def rest() -> None:
+        """A bench and who sits on it."""
+        at = spot.place(np.array([(-0.3, -0.8), (-0.3, 0.8), (0.4, 0.8), (0.4, -0.8)]), 0.6, along=False)
+        if at is None:
+            return
+        x, y, yaw = at
+        things.append(Placed("clutter", "bench", x, y, yaw, mesh=bench(d.fork())))
+        for side in d.pick(((-0.35, 0.35), (-0.3,), (0.2,))):
+            mesh = Body(d.fork()).mesh(
+                Pose(
+                    "sit",
+                    seat=Seat(0.0, 0.42, d.u(0.2, 0.4), d.u(0.5, 0.9), 0.38, 0.04),
+                    feet_down=False,
+                    lean=d.u(-0.1, 0.25),
+                    nod=d.u(0, 0.6),
+                )
+            )
+            things.append(Placed("person", "sitting", x, y, yaw, mesh=mesh.moved((0, side, 0))))
 
     def push(label: str, v: Vehicle | None, seat: Seat | None, x: float, y: float, yaw: float) -> None:
         """Someone beside the handlebar, or behind the handles."""
@@ -204,6 +273,9 @@ def compose(
                 )
             )
     for _ in range(d.weighted({0: 0.7, 1: 0.2, 2: 0.1} if story != "empty" else {0: 0.4, 1: 0.3, 2: 0.3})):
+        if r.open_air and d.chance(0.4):
+            rest()
+            continue
         v = clutter(d.fork())
         at = spot.place(v.mesh.vertices[::5], 0.25, along=False)
         if at:
@@ -211,12 +283,20 @@ def compose(
     if r.open_air:  # photographs are taken of something
         shown = [t for t in things if t.label not in ("person", "clutter")] or things
         cameras = [_aimed(c, d.pick(shown)) if shown else c for c in cameras]
+        for t in things:
+            cameras = [_outside(c, t) if t.kind == "van" else c for c in cameras]
     gains = (d.u(0.88, 1.12), 1.0, d.u(0.88, 1.12))
     return Composition(r, cameras, things[:MAX_THINGS], story, d.u(0.34, 0.72), gains, d.u(0.85, 1.2), d)
 
 
 def _aimed(c: Camera, t: Placed) -> Camera:
     return replace(c, place=(c.place[0] + t.x, c.place[1] + t.y, c.place[2]), target=(c.target[0] + t.x, c.target[1] + t.y, c.target[2]))
+
+
+def _outside(c: Camera, t: Placed) -> Camera:
+    """From the other side of what it looks at, where it would stand in the thing or right before it."""
+    (x, y, z), (u, v, _) = c.place, c.target
+    return replace(c, place=(2 * u - x, 2 * v - y, z)) if math.hypot(x - t.x, y - t.y) < 3.6 else c
 
 
 def _grips(seat: Seat, px: float = 0.0, py: float = 0.0) -> tuple[tuple[float, float, float], tuple[float, float, float]]:

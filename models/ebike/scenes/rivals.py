@@ -12,15 +12,19 @@ from .loads import bags, box_of_card, carton, luggage
 from .paint import BLACK, RUBBER, STEEL, Paint
 from .prams import pram
 from .shapes import Builder, crumple
+from .special_chairs import special_chair
 from .trolleys import trolley
 from .wheelchairs import wheelchair
 
+SPECIAL = 0.4  # of wheelchairs
 RIVALS = {"bicycle": 0.22, "kick_scooter": 0.16, "wheelchair": 0.3, "pram": 0.14, "trolley": 0.18}
 
 
 def rival(d: Dice, label: str | None = None) -> Vehicle:
     """Any rival; wheelchairs most often, as they are what the net confuses most."""
     label = label or d.weighted(RIVALS)
+    if label == "wheelchair" and d.chance(SPECIAL):
+        return special_chair(d)
     return {"bicycle": bicycle, "kick_scooter": kick_scooter, "wheelchair": wheelchair, "pram": pram, "trolley": trolley}[label](d)
 
 

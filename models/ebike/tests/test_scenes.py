@@ -14,8 +14,11 @@ from scenes.people import Body, Pose
 from scenes.prams import pram
 from scenes.rivals import RIVALS, clutter, rival
 from scenes.sensor import develop, exposure
+from scenes.special_chairs import KINDS as CHAIRS
+from scenes.special_chairs import special_chair
 from scenes.trolleys import KINDS as TROLLEYS
 from scenes.trolleys import trolley
+from scenes.yards import bench, planks, steps, van, yard
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
@@ -71,6 +74,36 @@ def test_bicycles_are_finely_made_and_have_their_size(kind: str) -> None:
 def test_prams_are_finely_made_and_have_their_size() -> None:
     for seed in range(12):
         check_fine(pram(Dice(seed)), 2000, (0.8, 1.4), (0.9, 1.4))
+
+
+@pytest.mark.parametrize("kind", list(CHAIRS))
+def test_special_chairs_are_finely_made_and_have_their_size(kind: str) -> None:
+    length = (1.2, 2.0) if kind in ("racing", "handcycle") else (0.6, 1.5)
+    high = (0.6, 1.1) if kind in ("racing", "handcycle", "sports") else (1.0, 1.7)
+    for seed in range(8):
+        v = special_chair(Dice(f"{kind}{seed}"), kind)
+        assert (v.label, v.kind) == ("wheelchair", kind)
+        check_fine(v, 1000, length, high)
+
+
+def test_the_edge_of_stairs_is_where_it_is_asked_for() -> None:
+    for slope in (0.3, 0.53):
+        v = steps(Dice(1), slope, 0.3).vertices
+        assert v[abs(v[:, 0]) < 1e-9, 2].max() == pytest.approx(0.3)
+        assert v[:, 2].min() >= 0
+
+
+def test_vans_show_their_inside_only_with_the_gate_up() -> None:
+    shut, wide = van(Dice(2), open_gate=False), van(Dice(2), open_gate=True)
+    assert wide.vertices[:, 0].min() < shut.vertices[:, 0].min() - 0.3
+    assert min(m.vertices[:, 2].min() for m in (shut, wide)) > -0.06
+
+
+def test_what_stands_out_of_doors_is_on_the_ground() -> None:
+    for seed in range(20):
+        assert np.isfinite(yard(Dice(seed)).mesh.vertices).all()
+        assert planks(Dice(seed), 0.8, 0.6).vertices[:, 2].min() > -0.05
+        assert bench(Dice(seed)).vertices[:, 2].min() > -0.03
 
 
 def test_the_same_seed_gives_the_same_shape() -> None:
