@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -13,8 +14,9 @@ from compare import against, reading
 from decode import PAD, Found, look_at
 from evaluate import Judged, rule_as_shipped
 from networks import opened
-from train.look import BLOCKS, LABELS, LOWER, MAPS, SIZE, Look, relative
-from train.second import Lower, Pool, label_of, learning, packed, restyled, smaller, unpacked, widened
+from train.compact import compacted, restored, smaller
+from train.look import BLOCKS, EBIKE, LABELS, LOWER, MAPS, SIZE, WHEELCHAIR, Doubted, Look, relative
+from train.second import Lower, Pool, label_of, learning, packed, restyled, unpacked, widened
 from train.vary import KEPT_MARGIN, KEPT_SIDE, NEAREST, coloured, moved, scrambled, varied
 
 
@@ -66,6 +68,26 @@ def test_a_car_takes_from_every_label() -> None:
     assert (with_it < without).all()
     assert with_it.argmax() == without.argmax()
     assert not any("cars" in k for k in look.state_dict())
+
+
+def test_a_doubter_moves_shares_from_e_bike_to_wheelchair_alone() -> None:
+    torch.manual_seed(3)
+    look, doubter, crops = Look(), Look(), torch.rand(4, 3, SIZE, SIZE) * 255
+    doubter.load_state_dict(look.state_dict())
+    both = Doubted(look, doubter)
+    with torch.no_grad():
+        plain = look(crops)
+        for bias, ratio in ((-9.0, 1.0), (9.0, None)):  # of the wheelchair: no objection, then one
+            doubter.head.bias.zero_()
+            doubter.head.bias[WHEELCHAIR] = bias
+            doubted = doubter(crops)
+            told = both(crops)
+            wanted = plain[:, EBIKE] * (ratio or doubted[:, EBIKE] / doubted[:, WHEELCHAIR])
+            assert told[:, EBIKE].numpy() == pytest.approx(wanted.numpy(), abs=1e-6)
+            assert told.sum(1).numpy() == pytest.approx(plain.sum(1).numpy(), abs=1e-6)
+            others = [k for k in range(len(LABELS)) if k not in (EBIKE, WHEELCHAIR)]
+            assert torch.equal(told[:, others], plain[:, others])
+    assert (told[:, EBIKE] < 0.5 * plain[:, EBIKE]).all()
 
 
 def test_a_lead_counts_the_same_however_faint_all_of_it_is() -> None:
@@ -194,10 +216,17 @@ def test_a_smaller_file_computes_nearly_the_same(tmp_path: Path) -> None:
     )
     x, path = torch.rand(2, 3, 8, 8), tmp_path / "net.onnx"
     torch.onnx.export(net.eval(), (x,), str(path), input_names=["x"], opset_version=17, dynamo=False)
-    before = path.stat().st_size
+    before, plain = path.stat().st_size, {t.name: t.dims for t in onnx.load(path).graph.initializer}
     smaller(path)
     assert path.stat().st_size < before / 1.7
     assert opened(path).run(None, {"x": x.numpy()})[0] == pytest.approx(net(x).detach().numpy(), abs=1e-2)
+    back = restored(onnx.load(path))
+    assert {t.name: t.dims for t in back.graph.initializer} == plain
+    assert opened(back.SerializeToString()).run(None, {"x": x.numpy()})[0] == pytest.approx(
+        opened(path).run(None, {"x": x.numpy()})[0], abs=1e-6
+    )
+    assert restored(back) == back  # nothing left to restore
+    assert compacted(back).ByteSize() < before / 1.7
 
 
 def picture(ebike: bool, score: float) -> Judged:

@@ -1,6 +1,7 @@
-"""Writes second.onnx as the mean of some runs: python -m train.blend --start lite2.pth --weights work/a/ema.pt work/b/ema.pt --shares 0.6 0.4 --out second.onnx
+"""Writes second.onnx as the mean of some runs: python -m train.blend --start lite2.pth --weights work/a/ema.pt work/b/ema.pt --shares 0.75 0.25 --out second.onnx
 
-Runs from the same start lie in one valley; their mean holds up better on what is unlike the renders (see ``train.export``).
+Runs from the same start lie in one valley; their mean holds up better on what is unlike the renders (see ``train.export``). ``--doubters`` are
+runs of 100 to 200 steps, whose mean may object to the name e-bike (see ``look.Doubted``).
 """
 
 from __future__ import annotations
@@ -11,8 +12,15 @@ from pathlib import Path
 import torch
 
 from .export import by_share, mean
-from .look import published
+from .look import Doubted, Look, published
 from .second import export
+
+
+def blended(start: Path, runs: list[tuple[float, Path]]) -> Look:
+    """The mean of some runs, each by its share."""
+    look = published(start)[0]
+    look.load_state_dict(mean([(share, torch.load(w, map_location="cpu")["look"]) for share, w in runs]))
+    return look
 
 
 def main() -> None:
@@ -20,11 +28,17 @@ def main() -> None:
     p.add_argument("--start", type=Path, required=True, help="EfficientNet-Lite2 weights, which all runs started from")
     p.add_argument("--weights", type=Path, nargs="+", required=True)
     p.add_argument("--shares", type=float, nargs="+", help="of each of the weights in their mean; all the same when left out")
+    p.add_argument("--doubters", type=Path, nargs="+", help="runs that have hardly begun, all with the same share")
     p.add_argument("--out", type=Path, default=Path("second.onnx"))
     a = p.parse_args()
-    look = published(a.start)[0]
-    look.load_state_dict(mean([(share, torch.load(w, map_location="cpu")["look"]) for share, w in by_share(a.weights, a.shares)]))
-    export(look, a.out)
+    look = blended(a.start, by_share(a.weights, a.shares))
+    if a.doubters:
+        doubter = blended(a.start, by_share(a.doubters, None))
+        if not all(torch.equal(x, y) for x, y in zip(look.trunk.lowers(), doubter.trunk.lowers(), strict=True)):
+            raise SystemExit("--weights and --doubters need the same lower part: runs that froze up to stride 16, as train.second does")
+        export(Doubted(look, doubter), a.out)
+    else:
+        export(look, a.out)
 
 
 if __name__ == "__main__":

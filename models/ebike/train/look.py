@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from boxes import CLASSES
 
 LABELS = (*CLASSES, "nothing")
+EBIKE, WHEELCHAIR = LABELS.index("ebike"), LABELS.index("wheelchair")
 SIZE = 192
 # (kernel, stride, expansion, channels) of the blocks: B0's, 1.1 times as wide and 1.2 times as deep.
 BLOCKS = (
@@ -83,6 +84,10 @@ class Trunk(nn.Module):
             x = block(x)
         return x
 
+    def lowers(self) -> list[Tensor]:
+        """All that ``lower`` computes with."""
+        return [t for m in (self._conv_stem, self._bn0, *self._blocks[:LOWER]) for t in (*m.parameters(), *m.buffers())]
+
     def upper(self, x: Tensor) -> Tensor:
         """The part that is trained: [n, 120, 12, 12] to [n, 1280]."""
         for block in self._blocks[LOWER:]:
@@ -121,9 +126,32 @@ class Look(nn.Module):
         self.eval()
 
     def forward(self, crops: Tensor) -> Tensor:
-        features = self.trunk(crops)
+        return self.shares(self.trunk(crops))
+
+    def shares(self, features: Tensor) -> Tensor:
+        """[n, 1280] features to shares [n, 8]."""
         car = F.linear(features, self.cars, self.cars_bias).amax(-1, keepdim=True) - CARS_APART
         return relative(torch.cat([self.head(features), car], -1)).softmax(-1)[:, : len(LABELS)]
+
+
+class Doubted(nn.Module):
+    """A look and a *doubter*: a run of the same start that has hardly learnt yet. Crops to shares [n, 8] of LABELS, as ``Look``.
+
+    What renders teach, they teach in the first hundred steps; after that a net gets better on renders and worse on photographs (LOG.md, 14). So the one that
+    has learnt longest names the crop, and one that is still close to what photographs taught may object to the name e-bike, nothing else: where it finds
+    the crop more like a wheelchair, the e-bike's share is cut by as much, and the wheelchair gets what was cut. Both stand on the same lower part.
+    """
+
+    def __init__(self, look: Look, doubter: Look) -> None:
+        super().__init__()
+        self.look, self.doubter = look, doubter
+
+    def forward(self, crops: Tensor) -> Tensor:
+        maps = self.look.trunk.lower(crops)
+        shares, other = (net.shares(net.trunk.upper(maps)) for net in (self.look, self.doubter))
+        kept = shares[:, EBIKE] * (other[:, EBIKE] / other[:, WHEELCHAIR]).clamp(max=1)
+        cut = shares[:, EBIKE] - kept
+        return torch.stack([kept if k == EBIKE else s + cut if k == WHEELCHAIR else s for k, s in enumerate(shares.unbind(1))], 1)
 
 
 def published(path: Path) -> tuple[Look, Tensor, Tensor]:

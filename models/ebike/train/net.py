@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from .compact import restored
+
 # Which COCO class each of our classes starts from (motorcycle, bicycle, skateboard, chair, chair, suitcase, person).
 COCO_START = (3, 1, 36, 56, 56, 28, 0)
 
@@ -108,7 +110,7 @@ class Net(nn.Module):
 
     def take(self, exported: Path) -> None:
         """The folded weights of a file that ``train.export`` wrote, in place of the base net's."""
-        weights = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in onnx.load(str(exported)).graph.initializer}
+        weights = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in restored(onnx.load(str(exported))).graph.initializer}
         self.convs.load_state_dict({k: weights[f"net.convs.{k}"] for k in self.convs.state_dict()})
 
     def add_norms(self) -> None:

@@ -19,6 +19,8 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from decode import letterbox
 from packs import renders
 
+from .compact import restored
+
 
 class Pictures(CalibrationDataReader):
     """Renders, letterboxed as the server does."""
@@ -41,7 +43,8 @@ def main() -> None:
     a = p.parse_args()
     pictures = [r.picture for folder in a.renders for r in renders(folder)]
     pictures = pictures[:: max(1, len(pictures) // a.count)][: a.count]
-    graph = onnx.load(str(a.model)).graph
+    model = restored(onnx.load(str(a.model)))
+    graph = model.graph
     makers = {o: n for n in graph.node for o in n.output}
     keep: set[str] = set()
     front = [o.name for o in graph.output]
@@ -59,8 +62,9 @@ def main() -> None:
             break
         keep.add(node.name)
     with tempfile.TemporaryDirectory() as folder:
-        ready = Path(folder) / "ready.onnx"
-        quant_pre_process(str(a.model), str(ready), skip_symbolic_shape=True)
+        wide, ready = Path(folder) / "wide.onnx", Path(folder) / "ready.onnx"
+        onnx.save(model, str(wide))
+        quant_pre_process(str(wide), str(ready), skip_symbolic_shape=True)
         quantize_static(
             str(ready), str(a.out), Pictures(pictures), quant_format=QuantFormat.QDQ, per_channel=True,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_exclude=sorted(keep),

@@ -34,9 +34,10 @@ from networks import detections, opened
 
 from .ahead import ahead
 from .augment import Mixer
+from .compact import smaller
 from .data import Renders, coco_shots, cut_people, real_frames
 from .fit import average, rate, save
-from .look import LABELS, SIZE, Look, Trunk, published
+from .look import LABELS, SIZE, Doubted, Look, Trunk, published
 from .vary import KEPT_MARGIN, KEPT_SIDE, varied
 
 PERSON, NOTHING = CLASSES.index("person"), len(CLASSES)
@@ -157,34 +158,6 @@ def write(net: torch.nn.Module, path: Path, output: str) -> None:
         raise SystemExit(f"the exported file does not compute what torch computes: {gap}")
 
 
-def smaller(path: Path) -> None:
-    """Keeps a file's weights in a quarter of the room; the runtime makes floats of them when it loads them.
-
-    Filters become bytes, each output channel with a scale of its own; other large tensors become half floats.
-    """
-    model = onnx.load(str(path))
-    graph, front = model.graph, []
-    for t in list(graph.initializer):
-        if t.data_type != onnx.TensorProto.FLOAT or np.prod(t.dims) < 256:
-            continue
-        values = onnx.numpy_helper.to_array(t)
-        graph.initializer.remove(t)
-        if len(t.dims) == 4:
-            scale = (np.maximum(np.abs(values).max((1, 2, 3), keepdims=True), 1e-12) / 127).astype(np.float32)
-            kept, wide = np.rint(values / scale).astype(np.int8), t.name + ".wide"
-            graph.initializer.append(onnx.numpy_helper.from_array(scale, t.name + ".scale"))
-            then = [onnx.helper.make_node("Mul", [wide, t.name + ".scale"], [t.name])]
-        else:
-            kept, wide, then = values.astype(np.float16), t.name, []
-        graph.initializer.append(onnx.numpy_helper.from_array(kept, t.name + ".kept"))
-        front += [onnx.helper.make_node("Cast", [t.name + ".kept"], [wide], to=onnx.TensorProto.FLOAT), *then]
-    nodes = [*front, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
-
-
 class _Part(torch.nn.Module):
     def __init__(self, trunk: Trunk) -> None:
         super().__init__()
@@ -289,7 +262,7 @@ def learning(look: Look, rate: float, upper_rate: float) -> torch.optim.AdamW:
     )  # fmt: skip
 
 
-def export(look: Look, out: Path) -> None:
+def export(look: Look | Doubted, out: Path) -> None:
     write(look.cpu().eval(), out, "labels")
     smaller(out)
     print(f"{out.name}: {out.stat().st_size / 1e6:.2f} MB", flush=True)
