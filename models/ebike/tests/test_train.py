@@ -121,6 +121,7 @@ def test_mixer_draws_boxes_inside_the_picture() -> None:
 def test_rate_warms_up_and_ends_low() -> None:
     assert rate(0, 100, 1e-3) < rate(29, 100, 1e-3)
     assert rate(100, 100, 1e-3) == pytest.approx(2e-5, rel=0.05)
+    assert rate(25, 100, 1e-3, warm=1, fall=0.5) == pytest.approx(rate(50, 100, 1e-3, warm=1))
 
 
 def test_a_mean_of_weights_goes_by_their_shares() -> None:

@@ -34,7 +34,11 @@ def main() -> None:
     look = blended(a.start, by_share(a.weights, a.shares))
     if a.doubters:
         doubter = blended(a.start, by_share(a.doubters, None))
-        if not all(torch.equal(x, y) for x, y in zip(look.trunk.lowers(), doubter.trunk.lowers(), strict=True)):
+        # running averages of what never learns still drift by its last digits
+        if not all(
+            torch.allclose(x.float(), y.float(), rtol=1e-3, atol=1e-4)
+            for x, y in zip(look.trunk.lowers(), doubter.trunk.lowers(), strict=True)
+        ):
             raise SystemExit("--weights and --doubters need the same lower part: runs that froze up to stride 16, as train.second does")
         export(Doubted(look, doubter), a.out)
     else:

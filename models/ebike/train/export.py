@@ -3,7 +3,7 @@
 Several runs are averaged, and the published net with them: weights of runs from the same start lie in one valley, and their mean holds up better on
 pictures unlike those trained on than any of them (Wortsman et al. 2022, arXiv 2203.05482), above all with some of the start in it
 (arXiv 2109.01903). The written file is checked against torch in ONNX Runtime, at two batch sizes, and then
-its weights are kept in a quarter of the room (``train.compact``).
+its weights are kept in less room (``train.compact``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from networks import opened
 
-from .compact import smaller
+from .compact import WIDE_ONLY, smaller
 from .net import Net, Served
 
 
@@ -83,7 +83,7 @@ def main() -> None:
         print(f"batch {n}: largest difference to torch {gap:.2e}")
         if gap > 1e-2:
             raise SystemExit("the exported file does not compute what torch computes")
-    smaller(a.out)
+    smaller(a.out, WIDE_ONLY)
     print(f"{a.out.name}: {a.out.stat().st_size / 1e6:.2f} MB, sha256 {hashlib.sha256(a.out.read_bytes()).hexdigest()}")
 
 

@@ -4,7 +4,7 @@ Crops come from augmented renders: the true boxes shaken, what the detector take
 wrong), and places where nothing is. They are kept in a pool and learnt from many times over, each time seen differently (``train.vary``) and in
 another style (``restyled``); the pool's oldest crops give way to fresh ones all the time. The lower part of the net stays as published, and norms keep
 their published statistics: those of renders are not those of cameras. A GPU is used when there is one. Resumable: ``last.pt`` is everything but
-the pool, which is filled anew, and ``ema.pt`` the averaged weights; several runs may be averaged (``train.blend``).
+the pool, which is filled anew, and ``ema.pt`` the averaged weights; several runs may be averaged and doubted by their own beginnings (``train.blend``).
 """
 
 from __future__ import annotations
@@ -287,6 +287,10 @@ def main() -> None:
     p.add_argument("--fresh", type=int, default=24, help="new crops a step")
     p.add_argument("--draw", type=int, default=0, help="processes that draw crops ahead; 0 draws between steps")
     p.add_argument("--scramble", type=float, default=0.0, help="share of crops with another texture (train/vary.py)")
+    p.add_argument("--fall", type=float, default=0.5, help="below 1 the rate falls sooner than by a cosine over the steps (see fit.rate)")
+    p.add_argument(
+        "--keep", type=int, nargs="*", default=[], help="steps whose averaged weights are kept as ema_STEP.pt: doubters (see look.Doubted)"
+    )
     p.add_argument("--decay", type=float, default=0.99)
     p.add_argument("--real-share", type=float, default=0.2)
     p.add_argument("--seed", type=int, default=1)
@@ -347,7 +351,7 @@ def main() -> None:
     cost_sum, right, seen = 0.0, np.zeros(len(LABELS)), np.zeros(len(LABELS))
     while step < a.steps and time.monotonic() - began < a.minutes * 60:
         for g in optimiser.param_groups:
-            g["lr"] = rate(step, a.steps, g["peak"])
+            g["lr"] = rate(step, a.steps, g["peak"], fall=a.fall)
         pool.fill(a.fresh)
         x, y = (t.to(device) for t in pool.batch(a.batch))
         with torch.no_grad():
@@ -370,6 +374,8 @@ def main() -> None:
             print(f"{step} loss {cost_sum / 50:.3f} {each:.2f} s/step, {pool.drawn} crops, right: {named}", flush=True)
             cost_sum = 0.0
             right[:], seen[:] = 0, 0
+        if step in a.keep:
+            save(a.out / f"ema_{step}.pt", {"look": ema.state_dict(), "step": step})
         if step % 100 == 0:
             keep()
     keep()
