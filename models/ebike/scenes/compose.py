@@ -173,7 +173,7 @@ def compose(
 
     def climb(v: Vehicle, pitch: float, x: float, y: float, yaw: float) -> None:
         """A wheelchair that goes up or down: on planks into a van, or on steps."""
-        along = 1 if pitch < 0 else -1  # which end is higher
+        uphill = yaw if pitch < 0 else yaw + math.pi
         half = v.length / 2 + 0.1
         rise = half * math.sin(abs(pitch)) + 0.03
 
@@ -187,22 +187,10 @@ def compose(
             under, behind = planks(d.fork(), half + 0.25, v.width), van(d.fork(), open_gate=True)
             things.append(Placed("clutter", "ramp", x, y, yaw, 0.0, under.moved((0, 0, rise - 0.03), pitch=pitch)))
             far = half + 0.2 - behind.vertices[:, 0].min()
-            things.append(
-                Placed(
-                    "clutter",
-                    "van",
-                    x + along * far * math.cos(yaw),
-                    y + along * far * math.sin(yaw),
-                    yaw if along > 0 else yaw + math.pi,
-                    0.0,
-                    behind,
-                )
-            )
+            things.append(Placed("clutter", "van", x + far * math.cos(uphill), y + far * math.sin(uphill), uphill, mesh=behind))
         else:
-            things.append(
-                Placed("clutter", "steps", x, y, yaw if along > 0 else yaw + math.pi, 0.0, steps(d.fork(), math.tan(abs(pitch)), rise))
-            )
-        if along > 0 and d.chance(0.7):
+            things.append(Placed("clutter", "steps", x, y, uphill, mesh=steps(d.fork(), math.tan(abs(pitch)), rise)))
+        if pitch < 0 and d.chance(0.7):
             push("wheelchair", v, None, x, y, yaw)
 
     def rest() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from . import paint
 from .dice import Dice
@@ -242,14 +243,17 @@ def standing(b: Builder, d: Dice) -> Seat:
     return Seat(0.0, 0.5, 0.2, 1.0, 0.0, 0.13)
 
 
-MAKERS = {"racing": racing, "handcycle": handcycle, "sports": sports, "reclining": reclining, "climber": climber, "standing": standing}
-KINDS = {"racing": 0.12, "handcycle": 0.06, "sports": 0.2, "reclining": 0.4, "climber": 0.12, "standing": 0.1}
-LONG = {"racing": 1.6, "handcycle": 1.6}
+# How often, what makes it, and how long it is.
+KINDS: dict[str, tuple[float, Callable[[Builder, Dice], Seat], float]] = {
+    "racing": (0.12, racing, 1.6), "handcycle": (0.06, handcycle, 1.6), "sports": (0.2, sports, 1.1),
+    "reclining": (0.4, reclining, 1.1), "climber": (0.12, climber, 1.1), "standing": (0.1, standing, 1.1),
+}  # fmt: skip
 
 
 def special_chair(d: Dice, kind: str | None = None) -> Vehicle:
     """Any of ``KINDS``."""
-    kind = kind or d.weighted(KINDS)
+    kind = kind or d.weighted({k: share for k, (share, *_) in KINDS.items()})
+    _, maker, length = KINDS[kind]
     b = Builder()
-    seat = MAKERS[kind](b, d)
-    return Vehicle("wheelchair", kind, b.build(), LONG.get(kind, 1.1), 0.65, seat)
+    seat = maker(b, d)
+    return Vehicle("wheelchair", kind, b.build(), length, 0.65, seat)

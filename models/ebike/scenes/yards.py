@@ -10,6 +10,8 @@ from .dice import Dice
 from .paint import BLACK, RUBBER, STEEL, Paint
 from .shapes import Builder, Mesh, crumple
 
+GLASS = Paint((0.02, 0.025, 0.03), roughness=0.05)
+
 
 def yard(d: Dice) -> Room:
     """No room at all: ground, perhaps a wall, cars, steps or bushes behind; or a photographer's white studio."""
@@ -109,14 +111,11 @@ def parked(d: Dice) -> Mesh:
 
 def van(d: Dice, open_gate: bool | None = None) -> Mesh:
     """Looks along +x; the tail gate, if open, shows seats, head rests and what is kept in there."""
-    b, c, glass = Builder(), paint.body(d), Paint((0.02, 0.025, 0.03), roughness=0.05)
+    b, c = Builder(), paint.body(d)
     length, w, h = d.u(2.0, 2.6), d.u(0.83, 1.0), d.u(1.75, 2.4)
     opened = d.chance(0.5) if open_gate is None else open_gate
     rear = -1.36 * length
-    b.blob((0, 0, 0.62), (length, w, 0.38), c, 0.25)
-    b.blob((-0.35 * length, 0, h * 0.68), (length * 0.98, w * 0.92, h * 0.32), c, 0.3, taper=-d.u(0.05, 0.2))
-    b.blob((-0.35 * length, 0, h * 0.74), (length * 0.985, w * 0.925, h * 0.17), glass, 0.3, taper=-0.1)
-    _fitted(b, d, length, w)
+    _bodywork(b, d, c, (length, w, h), -0.35 * length, (0.98, 0.985))
     if opened:
         trim = Paint(d.grey(0.02, 0.25), roughness=0.8)
         b.box((rear, 0, h * 0.62), (0.03, w * 0.84, h * 0.34), c)
@@ -130,23 +129,23 @@ def van(d: Dice, open_gate: bool | None = None) -> Mesh:
             b.tube([(rear - 0.05, s * w * 0.7, h * 0.75), (rear - 0.55, s * w * 0.7, h + 0.02)], 0.012, BLACK, 5)
         tip = d.u(-0.3, 0.15)
         b.box((rear - 0.42, 0, h), (0.46, w * 0.88, 0.035), c, pitch=tip)
-        b.box((rear - 0.42, 0, h - 0.03), (0.4, w * 0.7, 0.02), d.pick((glass, trim)), pitch=tip)
+        b.box((rear - 0.42, 0, h - 0.03), (0.4, w * 0.7, 0.02), d.pick((GLASS, trim)), pitch=tip)
         b.box((rear - 0.06, 0, h * 0.24), (0.1, w * 0.9, 0.09), d.pick((c, BLACK)))
     return b.build()
 
 
 def saloon(d: Dice) -> Mesh:
-    b, c, glass = Builder(), paint.body(d), Paint((0.02, 0.025, 0.03), roughness=0.05)
-    length, w, h = d.u(1.9, 2.4), d.u(0.8, 0.9), d.u(1.4, 1.55)
-    b.blob((0, 0, 0.62), (length, w, 0.38), c, 0.25)
-    b.blob((-0.1, 0, h * 0.68), (length * 0.6, w * 0.92, h * 0.32), c, 0.3, taper=-d.u(0.05, 0.2))
-    b.blob((-0.1, 0, h * 0.74), (length * 0.58, w * 0.925, h * 0.17), glass, 0.3, taper=-0.1)
-    _fitted(b, d, length, w)
+    b = Builder()
+    _bodywork(b, d, paint.body(d), (d.u(1.9, 2.4), d.u(0.8, 0.9), d.u(1.4, 1.55)), -0.1, (0.6, 0.58))
     return b.build()
 
 
-def _fitted(b: Builder, d: Dice, length: float, w: float) -> None:
-    """Wheels in dark arches, lamps, plates and mirrors."""
+def _bodywork(b: Builder, d: Dice, c: Paint, size: tuple[float, float, float], at: float, shares: tuple[float, float]) -> None:
+    """Body, cabin and windows (the latter two at ``at``, by their shares of the length), wheels in dark arches, lamps, plates and mirrors."""
+    length, w, h = size
+    b.blob((0, 0, 0.62), (length, w, 0.38), c, 0.25)
+    b.blob((at, 0, h * 0.68), (length * shares[0], w * 0.92, h * 0.32), c, 0.3, taper=-d.u(0.05, 0.2))
+    b.blob((at, 0, h * 0.74), (length * shares[1], w * 0.925, h * 0.17), GLASS, 0.3, taper=-0.1)
     rim, plate = (
         d.pick((STEEL, BLACK, Paint((0.6,) * 3, metallic=0.9, roughness=0.2))),
         Paint(d.pick(((0.02, 0.08, 0.4), (0.6, 0.6, 0.6), (0.6, 0.45, 0.02))), roughness=0.4),

@@ -137,7 +137,7 @@ class Look(nn.Module):
 class Doubted(nn.Module):
     """A look and a *doubter*: a run of the same start that has hardly learnt yet. Crops to shares [n, 8] of LABELS, as ``Look``.
 
-    What renders teach, they teach in the first hundred steps; after that a net gets better on renders and worse on photographs (LOG.md, 14). So the one that
+    What renders teach, they teach in the first two hundred steps; after that a net gets better on renders and worse on photographs (LOG.md, 14). So the one that
     has learnt longest names the crop, and one that is still close to what photographs taught may object to the name e-bike, nothing else: where it finds
     the crop more like a wheelchair, the e-bike's share is cut by as much, and the wheelchair gets what was cut. Both stand on the same lower part.
     """
@@ -145,13 +145,13 @@ class Doubted(nn.Module):
     def __init__(self, look: Look, doubter: Look) -> None:
         super().__init__()
         self.look, self.doubter = look, doubter
+        self.register_buffer("moves", torch.tensor([(k == WHEELCHAIR) - (k == EBIKE) for k in range(len(LABELS))], dtype=torch.float32))
 
     def forward(self, crops: Tensor) -> Tensor:
         maps = self.look.trunk.lower(crops)
         shares, other = (net.shares(net.trunk.upper(maps)) for net in (self.look, self.doubter))
-        kept = shares[:, EBIKE] * (other[:, EBIKE] / other[:, WHEELCHAIR]).clamp(max=1)
-        cut = shares[:, EBIKE] - kept
-        return torch.stack([kept if k == EBIKE else s + cut if k == WHEELCHAIR else s for k, s in enumerate(shares.unbind(1))], 1)
+        cut = shares[:, EBIKE] * (1 - other[:, EBIKE] / other[:, WHEELCHAIR]).clamp(min=0)
+        return shares + cut[:, None] * self.moves
 
 
 def published(path: Path) -> tuple[Look, Tensor, Tensor]:

@@ -336,8 +336,11 @@ def main() -> None:
     first = a.seed * 100_000 + step
     drawn = ahead(draw, [first + k for k in range(a.draw)]) if a.draw else draw(first)
 
+    def keep_average(name: str) -> None:
+        save(a.out / name, {"look": ema.state_dict(), "step": step})
+
     def keep() -> None:
-        save(a.out / "ema.pt", {"look": ema.state_dict(), "step": step})
+        keep_average("ema.pt")
         save(last, {"look": look.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
 
     began, since = time.monotonic(), step
@@ -375,7 +378,7 @@ def main() -> None:
             cost_sum = 0.0
             right[:], seen[:] = 0, 0
         if step in a.keep:
-            save(a.out / f"ema_{step}.pt", {"look": ema.state_dict(), "step": step})
+            keep_average(f"ema_{step}.pt")
         if step % 100 == 0:
             keep()
     keep()
