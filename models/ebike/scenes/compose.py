@@ -137,10 +137,10 @@ def compose(
         x, y, yaw = at
         lean = d.u(-0.14, 0.14) if label in ("ebike", "bicycle", "kick_scooter") and d.chance(0.6) else 0.0
         name = v.kind if v else ready.source.path
-        things.append(Placed(label, name, x, y, yaw, lean, v.mesh if v else None, ready))
         if v and r.open_air and label == "wheelchair" and d.chance(0.6 if v.kind == "climber" else 0.12):
             climb(v, d.sign() * d.u(0.15, 0.5), x, y, yaw)
             return
+        things.append(Placed(label, name, x, y, yaw, lean, v.mesh if v else None, ready))
         seat = v.seat if v else READY_SEAT
         rides = {"ebike": 0.34, "bicycle": 0.12, "wheelchair": 0.9 if r.open_air else 0.6, "kick_scooter": 0.2}.get(label, 0.0)
         if label == "kick_scooter" and seat and d.chance(rides):

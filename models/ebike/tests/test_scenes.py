@@ -6,6 +6,7 @@ import pytest
 from scenes.cameras import camera
 from scenes.cars import leaves, room
 from scenes.clips import Track
+from scenes.compose import compose
 from scenes.cycles import bicycle
 from scenes.dice import Dice
 from scenes.ebikes import KINDS, ebike
@@ -104,6 +105,16 @@ def test_what_stands_out_of_doors_is_on_the_ground() -> None:
         assert np.isfinite(yard(Dice(seed)).mesh.vertices).all()
         assert planks(Dice(seed), 0.8, 0.6).vertices[:, 2].min() > -0.05
         assert bench(Dice(seed)).vertices[:, 2].min() > -0.03
+
+
+def test_a_chair_that_climbs_stands_nowhere_else() -> None:
+    climbed = 0
+    for seed in range(60):
+        things = compose(f"climb{seed}", [], story="rival", only="wheelchair", setting="open").things
+        chairs = [(t.x, t.y) for t in things if t.label == "wheelchair"]
+        assert len(set(chairs)) == len(chairs)
+        climbed += any(t.kind in ("ramp", "steps") for t in things)
+    assert climbed > 5
 
 
 def test_the_same_seed_gives_the_same_shape() -> None:
