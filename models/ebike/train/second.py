@@ -281,8 +281,10 @@ def main() -> None:
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--steps", type=int, default=1000)
     p.add_argument("--batch", type=int, default=64)
-    p.add_argument("--rate", type=float, default=1e-3, help="of the head")
-    p.add_argument("--upper-rate", type=float, default=3e-4)
+    p.add_argument("--rate", type=float, default=3e-3, help="of the head")
+    p.add_argument(
+        "--upper-rate", type=float, default=1e-4, help="of what is below it: the slower, the more it keeps of what photographs taught"
+    )
     p.add_argument("--pool", type=int, default=100_000, help="crops learnt from at a time; some 20 KB each")
     p.add_argument("--fresh", type=int, default=24, help="new crops a step")
     p.add_argument("--draw", type=int, default=0, help="processes that draw crops ahead; 0 draws between steps")
