@@ -1,7 +1,7 @@
 """Writes second.onnx as the mean of some runs: python -m train.blend --start lite2.pth --weights work/a/ema.pt work/b/ema.pt --shares 0.75 0.25 --out second.onnx
 
 Runs from the same start lie in one valley; their mean holds up better on what is unlike the renders (see ``train.export``). ``--doubters`` are
-runs of 100 to 200 steps, whose mean may object to the name e-bike (see ``look.Doubted``).
+runs of 100 to 200 steps, whose mean may object to the name e-bike and names what is not sure (see ``look.Doubted``).
 """
 
 from __future__ import annotations
