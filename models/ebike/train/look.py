@@ -35,10 +35,10 @@ MAPS = (BLOCKS[LOWER - 1][3], SIZE // 16, SIZE // 16)  # what they give: [120, 1
 IMAGENET = {"ebike": (665, 670), "bicycle": (444, 671), "pram": (), "trolley": (791, 428, 830), "wheelchair": (), "kick_scooter": ()}
 # ImageNet's cars, whose rows stay as published: no training picture shows cars as cameras do, but the trained features still answer to them.
 CARS = (407, 436, 468, 479, 511, 581, 609, 627, 654, 656, 661, 675, 717, 734, 751, 817, 864, 867)
+CARS_APART = 1.4  # how far the loudest of them is above the labels' mean on half of all candidates
 # An e-bike's share from which on the look's own name counts, and how much of the doubter's counts below it: too little for an alarm (0.5 · 0.77, to the power
 # of 0.8, is 0.47, and alarms are raised from 0.48 on).
 SURE, HALF = 0.45, 0.5
-CARS_APART = 1.4  # how far the loudest of them is above the labels' mean on half of all candidates
 
 
 def padded(x: Tensor, conv: nn.Conv2d) -> Tensor:
