@@ -38,7 +38,7 @@ fn decode(c: &mut Criterion) {
             let shape = [1, ANCHORS, fixed + classes];
             let output = Output { name: "output", shape: &shape, data: &data };
             group.bench_function(format!("{name}, {classes} classes, 80 busy anchors"), |b| {
-                b.iter(|| decoder.decode(black_box(&[output]), 0, &letterbox));
+                b.iter(|| decoder.decode(black_box(&[output]), 0, &spec, &letterbox));
             });
         }
     }

@@ -34,6 +34,17 @@ def letterbox(picture: np.ndarray, width: int, height: int) -> tuple[np.ndarray,
     return np.ascontiguousarray(canvas.transpose(2, 0, 1)).astype(np.float32), scale
 
 
+def fitted(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:
+    """How much of a canvas of ``width`` by ``height`` a letterboxed picture [h, w] needs: width and height, multiples of the largest stride.
+
+    The picture's scale stays as it is; only padding goes. A 16:9 picture needs 416 × 256 of 416 × 416.
+    """
+    h, w = size
+    wide, high = (width, -(-h * width // w)) if h * width <= w * height else (-(-w * height // h), height)
+    step = STRIDES[-1]
+    return min(-(-wide // step) * step, width), min(-(-high // step) * step, height)
+
+
 def grid(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """Cell coordinates [n, 2] and strides [n, 1], in the order of the network's rows."""
     cells, strides = [], []

@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 
 from boxes import CLASSES
-from decode import CANDIDATE_FLOOR, SECOND_WEIGHT, Found, decode, inside_picture, letterbox, look_at, overlap
+from decode import CANDIDATE_FLOOR, SECOND_WEIGHT, Found, decode, inside_picture, look_at, overlap
 from mosaics import pieces, tiles
-from networks import opened
+from networks import canvas, opened, run
 from packs import renders
 
 RULE = Path(__file__).resolve().parents[2] / "pipelines" / "elevator.toml"
@@ -96,18 +96,17 @@ class Second:
 class Detector:
     """A model in ONNX Runtime on one core, perhaps with a second look."""
 
-    def __init__(self, path: Path, size: int = 416, margin: float | None = None, second: Second | None = None) -> None:
+    def __init__(self, path: Path, margin: float | None = None, second: Second | None = None) -> None:
         self._margin, self._second = margin, second
         self._session = opened(path)
-        self._size = size
         self.times_ms: list[float] = []
 
     def __call__(self, picture: np.ndarray, floor: float = FLOOR) -> list[Found]:
-        x, scale = letterbox(picture, self._size, self._size)
+        x, scale = canvas(self._session, picture)
         began = time.perf_counter()
-        rows = self._session.run(None, {"images": x[None]})[0][0]
+        raw = run(self._session, x)
         self.times_ms.append((time.perf_counter() - began) * 1000)
-        found = decode(rows, self._size, self._size, scale, floor)
+        found = decode(raw, x.shape[2], x.shape[1], scale, floor)
         if self._second is not None:
             found = self._second(x, scale, found, picture.shape[:2])
         return found if self._margin is None else ahead(found, self._margin)

@@ -12,7 +12,7 @@
 
 use std::fmt;
 
-use crate::frame::letterbox::Letterbox;
+use crate::frame::letterbox::{Letterbox, TensorSpec};
 
 use super::{
     Detection, Label,
@@ -89,17 +89,14 @@ pub struct Decoder {
     thresholds: Thresholds,
     /// Least score of each class; `thresholds.score` but for a class that is looked at again.
     least: Vec<f32>,
-    /// `yolox`: column, row and stride of each anchor.
-    cells: Vec<[f32; 3]>,
 }
 
 impl Decoder {
     /// For a model of `family` that takes pictures of `width` × `height` and knows `classes`.
     #[must_use]
     pub fn new(family: Family, classes: Vec<Label>, width: usize, height: usize, thresholds: Thresholds) -> Self {
-        let cells = if family == Family::Yolox { cells(width, height) } else { Vec::new() };
         let least = vec![thresholds.score; classes.len()];
-        Self { family, classes, width, height, thresholds, least, cells }
+        Self { family, classes, width, height, thresholds, least }
     }
 
     /// Lets boxes of one class through from another score on (of `yolox` and `yolov8`): its candidates for a second look.
@@ -121,7 +118,7 @@ impl Decoder {
             actual.len() == expected.len() + 1
                 && actual[1..].iter().zip(expected).all(|(a, e)| a.is_none_or(|a| a == *e))
         };
-        let (rows, named) = self.expected();
+        let (rows, named) = self.expected(self.width, self.height);
         for (name, wanted) in named {
             let found = match &name {
                 Some(name) => outputs.iter().find(|(n, _)| n == name),
@@ -142,18 +139,18 @@ impl Decoder {
         Ok(())
     }
 
-    /// What the outputs must look like, and why.
-    fn expected(&self) -> (String, Vec<Expected>) {
+    /// What the outputs for a canvas must look like, and why.
+    fn expected(&self, width: usize, height: usize) -> (String, Vec<Expected>) {
         let classes = self.classes.len();
-        let why = format!("family {}, input {}×{}, {classes} classes", self.family, self.width, self.height);
-        let anchors: usize = STRIDES.iter().map(|s| (self.width / s) * (self.height / s)).sum();
+        let why = format!("family {}, input {width}×{height}, {classes} classes", self.family);
+        let anchors: usize = STRIDES.iter().map(|s| (width / s) * (height / s)).sum();
         let named = match self.family {
             Family::Yolox => vec![(None, vec![vec![anchors, 5 + classes]])],
             Family::Yolov8 => vec![(None, vec![vec![4 + classes, anchors], vec![anchors, 4 + classes]])],
             Family::Yunet => STRIDES
                 .iter()
                 .flat_map(|s| {
-                    let cells = (self.width / s) * (self.height / s);
+                    let cells = (width / s) * (height / s);
                     [("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)]
                         .map(|(kind, n)| (Some(format!("{kind}_{s}")), vec![vec![cells, n]]))
                 })
@@ -163,7 +160,8 @@ impl Decoder {
         (why, named)
     }
 
-    /// The detections of picture `index` of the batch, best first, in fractions of its native picture.
+    /// The detections of picture `index` of the batch, best first, in fractions of its native picture. `canvas` is what the
+    /// network was given: the whole of what the manifest says or a fitted part of it.
     ///
     /// # Errors
     /// An output is missing or has another shape than the family needs.
@@ -171,19 +169,20 @@ impl Decoder {
         &self,
         outputs: &[Output<'_>],
         index: usize,
+        canvas: &TensorSpec,
         letterbox: &Letterbox,
     ) -> Result<Vec<Detection>, OutputShape> {
         match self.family {
             Family::Yolox => {
-                let data = self.slot(outputs, None, index)?.1;
-                Ok(self.yolox(data, letterbox))
+                let data = self.slot(outputs, None, index, canvas)?.1;
+                Ok(self.yolox(data, canvas, letterbox))
             }
             Family::Yolov8 => {
-                let (shape, data) = self.slot(outputs, None, index)?;
+                let (shape, data) = self.slot(outputs, None, index, canvas)?;
                 let columns = shape[0] == 4 + self.classes.len();
                 Ok(self.yolov8(data, columns, letterbox))
             }
-            Family::Yunet => self.yunet(outputs, index, letterbox),
+            Family::Yunet => self.yunet(outputs, index, canvas, letterbox),
             Family::Embedding => Ok(Vec::new()),
         }
     }
@@ -194,12 +193,13 @@ impl Decoder {
         outputs: &[Output<'a>],
         name: Option<&str>,
         index: usize,
+        canvas: &TensorSpec,
     ) -> Result<(&'a [usize], &'a [f32]), OutputShape> {
         let found = match name {
             Some(name) => outputs.iter().find(|o| o.name == name),
             None => outputs.first(),
         };
-        let (why, named) = self.expected();
+        let (why, named) = self.expected(canvas.width, canvas.height);
         let wanted =
             named.into_iter().find(|(n, _)| n.as_deref() == name).map(|(_, wanted)| wanted).unwrap_or_default();
         let wrong = |actual: String| OutputShape {
@@ -219,17 +219,18 @@ impl Decoder {
         Ok((shape, data))
     }
 
-    fn yolox(&self, data: &[f32], letterbox: &Letterbox) -> Vec<Detection> {
+    fn yolox(&self, data: &[f32], canvas: &TensorSpec, letterbox: &Letterbox) -> Vec<Detection> {
         let row = 5 + self.classes.len();
         let lowest = self.least.iter().copied().fold(1.0, f32::min);
         let mut candidates = Vec::new();
-        for (anchor, (values, cell)) in data.chunks_exact(row).zip(&self.cells).enumerate() {
+        for (anchor, values) in data.chunks_exact(row).enumerate() {
             // A score is objectness times class, and a class is at most 1. NaN fails this comparison.
             if values[4] >= lowest
                 && let Some((class, best)) = best(&values[5..])
                 && values[4] * best >= self.least[class]
+                && let Some([column, line, stride]) = cell(anchor, canvas)
             {
-                let corners = around(values, cell[0], cell[1], cell[2]);
+                let corners = around(values, column, line, stride);
                 candidates.extend(Candidate::new(class, values[4] * best, corners, anchor));
             }
         }
@@ -271,14 +272,16 @@ impl Decoder {
         &self,
         outputs: &[Output<'_>],
         index: usize,
+        canvas: &TensorSpec,
         letterbox: &Letterbox,
     ) -> Result<Vec<Detection>, OutputShape> {
         let mut candidates = Vec::new();
         let mut landmarks = Vec::new();
         for stride in STRIDES {
-            let slot = |kind: &str| self.slot(outputs, Some(&format!("{kind}_{stride}")), index).map(|(_, data)| data);
+            let slot =
+                |kind: &str| self.slot(outputs, Some(&format!("{kind}_{stride}")), index, canvas).map(|(_, data)| data);
             let (cls, obj, boxes, points) = (slot("cls")?, slot("obj")?, slot("bbox")?, slot("kps")?);
-            let (columns, size) = ((self.width / stride).max(1), small(stride));
+            let (columns, size) = ((canvas.width / stride).max(1), small(stride));
             for (i, (cls, obj)) in cls.iter().zip(obj).enumerate() {
                 let score = (cls.clamp(0.0, 1.0) * obj.clamp(0.0, 1.0)).sqrt();
                 if score >= self.thresholds.score {
@@ -353,12 +356,15 @@ fn around(values: &[f32], column: f32, row: f32, stride: f32) -> [f32; 4] {
     [x - w, y - h, x + w, y + h]
 }
 
-fn cells(width: usize, height: usize) -> Vec<[f32; 3]> {
-    let of = |stride: usize| {
-        (0..height / stride)
-            .flat_map(move |row| (0..width / stride).map(move |column| [small(column), small(row), small(stride)]))
-    };
-    STRIDES.into_iter().flat_map(of).collect()
+/// Column, row and stride of an anchor: strides one after another, each row by row.
+fn cell(anchor: usize, canvas: &TensorSpec) -> Option<[f32; 3]> {
+    let mut before = 0;
+    STRIDES.into_iter().find_map(|stride| {
+        let (columns, rows) = (canvas.width / stride, canvas.height / stride);
+        let within = anchor.checked_sub(before)?;
+        before += columns * rows;
+        (anchor < before).then(|| [small(within % columns), small(within / columns), small(stride)])
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "cells and strides are far below 2^24")]

@@ -11,6 +11,9 @@ use crate::base::{NormPoint, NormRect, Size};
 
 use super::{Colorimetry, PixelFormat, Pixels};
 
+/// A fitted canvas has sides of so many pixels or a multiple: the largest stride of the detectors' families.
+pub const CUT: usize = 32;
+
 /// Which of red, green and blue comes first in the tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColourOrder {
@@ -57,6 +60,36 @@ impl TensorSpec {
             std: [1.0; 3],
             placement: Placement::TopLeft,
             pad: 114,
+        }
+    }
+
+    /// The part of the canvas that pictures of these sizes need, each at the scale it has on the whole of it: only padding
+    /// goes. Its sides are multiples of [`CUT`], or those of the whole. A 16:9 picture needs 416 × 256 of 416 × 416.
+    ///
+    /// Where pictures do not lie top left, nothing is cut off.
+    #[must_use]
+    pub fn fitted(&self, sizes: impl IntoIterator<Item = Size>) -> Self {
+        if self.placement != Placement::TopLeft {
+            return *self;
+        }
+        let (width, height) = sizes
+            .into_iter()
+            .map(|size| self.needed(size))
+            .fold((1, 1), |(width, height), (w, h)| (width.max(w), height.max(h)));
+        Self {
+            width: width.next_multiple_of(CUT).min(self.width),
+            height: height.next_multiple_of(CUT).min(self.height),
+            ..*self
+        }
+    }
+
+    /// Width and height that a picture takes, pixels begun counted as whole ones.
+    fn needed(&self, size: Size) -> (usize, usize) {
+        let (w, h) = (size.width.max(1) as usize, size.height.max(1) as usize);
+        if h * self.width <= w * self.height {
+            (self.width, (h * self.width).div_ceil(w))
+        } else {
+            ((w * self.height).div_ceil(h), self.height)
         }
     }
 

@@ -49,6 +49,8 @@ pub struct Manifest {
     /// Name of the network's input.
     pub input: String,
     pub tensor: TensorSpec,
+    /// Whether the network may be given less of the canvas than `tensor` says, as much as the pictures need.
+    pub fitted: bool,
     pub family: Family,
     pub classes: Vec<Label>,
     pub thresholds: Thresholds,
@@ -120,6 +122,7 @@ struct InputWire {
     #[serde(default = "ones")]
     std: Spanned<[f32; 3]>,
     letterbox: LetterboxWire,
+    canvas: Option<Spanned<CanvasWire>>,
     #[serde(default = "grey")]
     pad: u8,
 }
@@ -159,6 +162,13 @@ enum ColourWire {
 enum LetterboxWire {
     TopLeft,
     Centre,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum CanvasWire {
+    Whole,
+    Fitted,
 }
 
 #[derive(Deserialize)]
@@ -259,6 +269,7 @@ impl Manifest {
 
         let family = *wire.output.family.get_ref();
         let tensor = tensor(&text, &wire.input, family)?;
+        let fitted = fitted(&text, &wire.input, family)?;
         let classes = classes(&text, &wire.output)?;
         for (field, value) in
             [("thresholds.score", &wire.thresholds.score), ("thresholds.nms_iou", &wire.thresholds.nms_iou)]
@@ -279,6 +290,7 @@ impl Manifest {
             url: wire.file.url.map(Spanned::into_inner),
             input: wire.input.name,
             tensor,
+            fitted,
             family: match family {
                 FamilyWire::Yolox => Family::Yolox,
                 FamilyWire::Yolov8 => Family::Yolov8,
@@ -413,6 +425,19 @@ fn tensor(text: &Text<'_>, input: &InputWire, family: FamilyWire) -> Result<Tens
         },
         pad: input.pad,
     })
+}
+
+/// Whether the canvas may be cut to what pictures need.
+fn fitted(text: &Text<'_>, input: &InputWire, family: FamilyWire) -> Result<bool, ManifestError> {
+    let Some(canvas) = &input.canvas else { return Ok(false) };
+    let fitted = matches!(canvas.get_ref(), CanvasWire::Fitted);
+    text.check(!fitted || matches!(input.letterbox, LetterboxWire::TopLeft), "input.canvas", canvas, || {
+        "can be \"fitted\" only where letterbox is \"top-left\"".to_owned()
+    })?;
+    text.check(!fitted || !matches!(family, FamilyWire::Embedding), "input.canvas", canvas, || {
+        "can be \"fitted\" only for a detector, not for an embedding".to_owned()
+    })?;
+    Ok(fitted)
 }
 
 fn classes(text: &Text<'_>, output: &OutputWire) -> Result<Vec<Label>, ManifestError> {

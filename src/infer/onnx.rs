@@ -23,7 +23,7 @@ use crate::{
     },
     frame::{
         Frame,
-        letterbox::{Letterbox, letterbox_into},
+        letterbox::{Letterbox, TensorSpec, letterbox_into},
     },
     telemetry,
 };
@@ -41,6 +41,8 @@ const BATCH_SIZES: [usize; 6] = [1, 2, 4, 8, 16, 32];
 /// A larger batch must save at least this share of the time per picture.
 const WORTH_IT: f64 = 0.95;
 const CALIBRATION_RUNS: usize = 3;
+/// A picture as most cameras make them, for a network's first run.
+const BLANK: Size = Size { width: 16, height: 9 };
 
 /// The loaded ONNX Runtime library.
 #[derive(Clone)]
@@ -224,11 +226,14 @@ impl OnnxEngine {
         Err(InferError::Run { model: manifest.name.clone(), reason: "no provider is left".to_owned() })
     }
 
-    /// Runs blank pictures: one to see that the model works at all, then each batch size as long as it gains.
+    /// Runs blank pictures: one to see that the model works at all (and one on a part of the canvas, where it is given such),
+    /// then each batch size as long as it gains.
     fn calibrate(&mut self) -> Result<(), InferError> {
         let begun = clock::mono();
+        let whole = self.manifest.tensor;
         self.fill_blank(1);
-        self.run_blank(1)?;
+        self.run_blank(1, &whole)?;
+        self.run_blank(1, &self.canvas([BLANK]))?;
         self.report.best_batch = 1;
         let mut best = f64::INFINITY;
         if self.options.calibration.is_zero() {
@@ -241,7 +246,7 @@ impl OnnxEngine {
             // The first run of a size pays for its memory.
             for run in 0..=CALIBRATION_RUNS {
                 let start = clock::mono();
-                if let Err(e) = self.run_blank(size) {
+                if let Err(e) = self.run_blank(size, &whole) {
                     if size == 1 {
                         return Err(e);
                     }
@@ -274,36 +279,47 @@ impl OnnxEngine {
         self.tensor.resize(pictures * self.manifest.tensor.len(), 0.0);
     }
 
-    fn run_blank(&mut self, pictures: usize) -> Result<(), InferError> {
-        let letterbox = Letterbox::of(Size { width: 1, height: 1 }, &self.manifest.tensor);
+    fn run_blank(&mut self, pictures: usize, canvas: &TensorSpec) -> Result<(), InferError> {
+        let letterbox = Letterbox::of(BLANK, canvas);
         let Self { session, decoder, manifest, tensor, .. } = self;
-        let outputs = run(session, manifest, &tensor[..pictures * manifest.tensor.len()], pictures)
+        let outputs = run(session, canvas, &tensor[..pictures * canvas.len()], pictures)
             .map_err(|reason| InferError::Run { model: manifest.name.clone(), reason })?;
-        read(&outputs, manifest, |outputs| decoder.decode(outputs, pictures - 1, &letterbox)).map(drop)
+        read(&outputs, manifest, |outputs| decoder.decode(outputs, pictures - 1, canvas, &letterbox)).map(drop)
+    }
+
+    /// What the network is given for pictures of these sizes: the whole canvas, or as much of it as they need. Accelerators
+    /// build their programs for one shape, so that only the CPU gets a part.
+    fn canvas(&self, sizes: impl IntoIterator<Item = Size>) -> TensorSpec {
+        if self.manifest.fitted && self.report.provider == Provider::Cpu {
+            self.manifest.tensor.fitted(sizes)
+        } else {
+            self.manifest.tensor
+        }
     }
 
     /// Up to `most` pictures through the network, what is seen in each.
     fn infer_some(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Detection>>, InferError> {
-        let length = self.manifest.tensor.len();
+        let canvas = self.canvas(frames.iter().map(|frame| frame.pixels.size));
+        let length = canvas.len();
         let start = clock::mono();
         self.tensor.resize(self.tensor.len().max(frames.len() * length), 0.0);
         let letterboxes: Vec<_> = frames
             .iter()
             .zip(self.tensor.chunks_exact_mut(length))
-            .map(|(frame, slot)| letterbox_into(&frame.pixels, &self.manifest.tensor, slot))
+            .map(|(frame, slot)| letterbox_into(&frame.pixels, &canvas, slot))
             .collect();
         telemetry::stage("tensor", clock::mono().since(start));
         loop {
             let start = clock::mono();
             let Self { session, decoder, manifest, tensor, .. } = self;
-            let result = run(session, manifest, &tensor[..frames.len() * length], frames.len()).map(|outputs| {
+            let result = run(session, &canvas, &tensor[..frames.len() * length], frames.len()).map(|outputs| {
                 telemetry::stage("infer", clock::mono().since(start));
                 read(&outputs, manifest, |outputs| {
-                    letterboxes.iter().enumerate().map(|(i, l)| decoder.decode(outputs, i, l)).collect()
+                    letterboxes.iter().enumerate().map(|(i, l)| decoder.decode(outputs, i, &canvas, l)).collect()
                 })
             });
             match result {
-                Ok(seen) => return self.look_again(seen?, &letterboxes),
+                Ok(seen) => return self.look_again(seen?, &canvas, &letterboxes),
                 Err(reason) if self.report.provider == Provider::Cpu => {
                     return Err(InferError::Run { model: self.manifest.name.clone(), reason });
                 }
@@ -316,12 +332,13 @@ impl OnnxEngine {
     fn look_again(
         &mut self,
         mut seen: Vec<Vec<Detection>>,
+        canvas: &TensorSpec,
         letterboxes: &[Letterbox],
     ) -> Result<Vec<Vec<Detection>>, InferError> {
         let start = clock::mono();
         loop {
             let Self { second: Some(second), manifest, tensor, .. } = self else { return Ok(seen) };
-            match second.look(manifest, tensor, letterboxes, &mut seen) {
+            match second.look(manifest, canvas, tensor, letterboxes, &mut seen) {
                 Ok(()) => {
                     telemetry::stage("second_look", clock::mono().since(start));
                     return Ok(seen);
@@ -391,11 +408,11 @@ fn check_declared(session: &Session, manifest: &Manifest, decoder: &Decoder) -> 
 
 fn run<'s>(
     session: &'s mut Session,
-    manifest: &Manifest,
+    canvas: &TensorSpec,
     tensor: &[f32],
     pictures: usize,
 ) -> Result<SessionOutputs<'s>, String> {
-    let shape = [pictures, 3, manifest.tensor.height, manifest.tensor.width];
+    let shape = [pictures, 3, canvas.height, canvas.width];
     let input = TensorRef::from_array_view((shape, tensor)).map_err(|e| e.message().to_owned())?;
     session.run(ort::inputs![input]).map_err(|e| e.message().to_owned())
 }

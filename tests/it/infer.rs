@@ -12,7 +12,8 @@ use yunti::{
 };
 
 use crate::tiny_onnx::{
-    CLASSES, cell, one_node_network, second_look, tiny_model, tiny_network, write_model, wrong_shape_model,
+    CLASSES, cell, fit, fitted_model, one_node_network, second_look, tiny_model, tiny_network, write_model,
+    wrong_shape_model,
 };
 
 const MAGENTA: [u8; 3] = [255, 0, 255];
@@ -88,6 +89,39 @@ fn a_batch_of_cameras_of_any_size_is_seen_to_the_pixel() {
 }
 
 #[test]
+fn only_as_much_of_the_canvas_is_run_as_the_pictures_of_a_batch_need() {
+    let folder = tempfile::tempdir().unwrap();
+    fitted_model(folder.path());
+    // 256 × 160 of the canvas; the fifth row of cells is its last, and that alone is seen.
+    let wide = || picture(1, (640, 400), &[([160, 320, 80, 80], MAGENTA), ([480, 320, 80, 80], GREEN)]);
+    let tall = || picture(2, (400, 640), &[([80, 560, 80, 80], MAGENTA)]);
+    let mut engine = open(folder.path()).unwrap();
+    // An accelerator builds its program for the whole canvas.
+    let of_a_part = if engine.report().provider == Provider::Cpu { 2 } else { 0 };
+    let seen = engine.infer(&Batch::single(wide())).unwrap();
+    assert_eq!(seen[0].items.len(), of_a_part, "{:?}", seen[0].items);
+    for item in &seen[0].items {
+        let column = if item.label.as_str() == "ebike" { 2 } else { 6 };
+        is(item, item.label.as_str(), cell(column, 4, 640, 400));
+    }
+    // Beside a tall picture it has padding below it.
+    let both = engine.infer(&Batch::new(vec![wide(), tall()]).unwrap()).unwrap();
+    assert_eq!(both.iter().map(|d| d.items.len()).collect::<Vec<_>>(), [0, 1]);
+    is(&both[1].items[0], "ebike", cell(1, 7, 400, 640));
+
+    // The second look's crops come out of the part that was run.
+    second_look(folder.path(), 4);
+    let mut engine = open(folder.path()).unwrap();
+    let squares = [([160, 320, 66, 80], MAGENTA), ([320, 320, 80, 80], MAGENTA), ([480, 320, 80, 80], GREEN)];
+    let seen = engine.infer(&Batch::single(picture(1, (640, 400), &squares))).unwrap();
+    let labels: Vec<&str> = seen[0].items.iter().map(|d| d.label.as_str()).collect();
+    assert_eq!(labels, ["wheelchair", "ebike"][..of_a_part].to_vec());
+    if let Some(raised) = seen[0].items.get(1) {
+        assert!((raised.rect.x0 - 0.25).abs() < 0.01, "{raised:?}");
+    }
+}
+
+#[test]
 fn a_batch_larger_than_allowed_goes_in_parts() {
     let folder = tempfile::tempdir().unwrap();
     tiny_model(folder.path());
@@ -141,6 +175,13 @@ fn a_model_that_cannot_run_says_why_and_what_to_do() {
     check(&|f| edit(f, "\"images\"", "\"pixels\""), &["`images`", "`pixels`", "model.toml"]);
     check(&|f| edit(f, "\"yolox\"", "\"yolov8\""), &["yolov8", "[N,1344,9]", "[N,8,1344]"]);
     check(&|f| edit(f, "\"yolox\"\nclasses", "\"embedding\"\n#classes"), &["embedding"]);
+    check(
+        &|f| {
+            tiny_model(f);
+            fit(f);
+        },
+        &["`images`", "[N,3,256,256]", "fitted", "height and width open", "model.toml"],
+    );
     check(&|f| write_model(f, b"no protocol buffer", &CLASSES), &["tiny.onnx", "cannot be loaded"]);
     check(&|f| write_model(f, b"", &CLASSES), &["tiny.onnx", "cannot be loaded"]);
     check(&|f| write_model(f, &tiny_network(4)[..900], &CLASSES), &["tiny.onnx", "cannot be loaded"]);

@@ -61,6 +61,20 @@ pub(crate) fn wrong_shape_model(folder: &Path, given: usize) {
     write_model(folder, &tiny_network(given), &CLASSES);
 }
 
+/// As [`tiny_model`], for a network that takes any height and width, with a manifest that lets it have less than the whole
+/// canvas. It is shy: it sees a cell only where the tensor ends right below it.
+pub(crate) fn fitted_model(folder: &Path) {
+    write_model(folder, &network(CLASSES.len(), true), &CLASSES);
+    fit(folder);
+}
+
+/// Lets a model's network have less than the whole canvas.
+pub(crate) fn fit(folder: &Path) {
+    let path = folder.join("model.toml");
+    let manifest = fs::read_to_string(&path).expect("the manifest is there");
+    fs::write(path, manifest.replace("pad =", "canvas = \"fitted\"\npad =")).expect("the manifest can be written");
+}
+
 /// Any bytes as a model, with a manifest that fits them.
 pub(crate) fn write_model(folder: &Path, network: &[u8], classes: &[&str]) {
     fs::create_dir_all(folder).expect("the folder can be made");
@@ -99,21 +113,33 @@ nms_iou = 0.5
 /// Per stride: average of each cell → 1 × 1 convolution to x, y, w, h, objectness, classes → clip to 0..=1 → rows;
 /// then all strides one after another. Only stride 32 sees anything.
 pub(crate) fn tiny_network(classes: usize) -> Vec<u8> {
+    network(classes, false)
+}
+
+/// `shy`: sides are open, and the convolution is 3 × 3: what lies below a cell counts against it, grey of 114 (padding) twice
+/// as much as the cell's own colour for it. Below the tensor there is nothing, which counts nothing.
+fn network(classes: usize, shy: bool) -> Vec<u8> {
+    let kernel: usize = if shy { 3 } else { 1 };
+    let (taps, own, below) = (kernel * kernel, kernel * kernel / 2, 7);
     let row = 5 + classes;
     let mut graph = Vec::new();
     let mut parts = Vec::new();
     for stride in [8, 16, 32] {
         let name = |what: &str| format!("{what}_{stride}");
         let sees = stride == 32;
-        let mut weights = vec![0.0; row * 3];
+        let mut weights = vec![0.0; row * 3 * taps];
         let mut bias = vec![0.0; row];
         if sees {
             // Centre of the cell, size exp(0) = 1 stride, objectness 1.
             bias[..5].copy_from_slice(&[0.5, 0.5, 0.0, 0.0, 1.0]);
             for class in 0..classes {
                 let gain = 1.0 / (FULL_FROM - NOTHING_BELOW);
-                for channel in 0..3 {
-                    weights[(5 + class) * 3 + channel] = COLOURS[class % 4][channel] / 255.0 * gain;
+                for (channel, counts) in COLOURS[class % 4].iter().enumerate() {
+                    let at = ((5 + class) * 3 + channel) * taps;
+                    weights[at + own] = counts / 255.0 * gain;
+                    if shy {
+                        weights[at + below] = -2.0 * gain / 3.0 / 114.0;
+                    }
                 }
                 bias[5 + class] = -NOTHING_BELOW * gain;
             }
@@ -121,12 +147,14 @@ pub(crate) fn tiny_network(classes: usize) -> Vec<u8> {
         let window = ints("kernel_shape", &[stride, stride]);
         let step = ints("strides", &[stride, stride]);
         field(&mut graph, 1, &node("AveragePool", &["images"], &name("mean"), &[window, step]));
-        field(&mut graph, 1, &node("Conv", &[&name("mean"), &name("weights"), &name("bias")], &name("map"), &[]));
+        let around = kernel as u64 / 2;
+        let pads = ints("pads", &[around; 4]);
+        field(&mut graph, 1, &node("Conv", &[&name("mean"), &name("weights"), &name("bias")], &name("map"), &[pads]));
         field(&mut graph, 1, &node("Clip", &[&name("map"), "zero", "one"], &name("clipped"), &[]));
         field(&mut graph, 1, &node("Reshape", &[&name("clipped"), "shape"], &name("columns"), &[]));
         let order = ints("perm", &[0, 2, 1]);
         field(&mut graph, 1, &node("Transpose", &[&name("columns")], &name("rows"), &[order]));
-        field(&mut graph, 5, &floats(&name("weights"), &[row as u64, 3, 1, 1], &weights));
+        field(&mut graph, 5, &floats(&name("weights"), &[row as u64, 3, kernel as u64, kernel as u64], &weights));
         field(&mut graph, 5, &floats(&name("bias"), &[row as u64], &bias));
         parts.push(name("rows"));
     }
@@ -137,8 +165,9 @@ pub(crate) fn tiny_network(classes: usize) -> Vec<u8> {
     field(&mut graph, 5, &floats("one", &[], &[1.0]));
     field(&mut graph, 5, &int64s("shape", &[0, row as i64, -1]));
     let side = u64::from(SIDE);
-    field(&mut graph, 11, &value("images", &[3, side, side]));
     let anchors = [8, 16, 32].map(|s| (side / s) * (side / s)).iter().sum();
+    let (side, anchors) = if shy { (OPEN, OPEN) } else { (side, anchors) };
+    field(&mut graph, 11, &value("images", &[3, side, side]));
     field(&mut graph, 12, &value("output", &[anchors, row as u64]));
     model(&graph)
 }
@@ -291,15 +320,19 @@ fn int64s(name: &str, values: &[i64]) -> Vec<u8> {
     tensor(name, 7, &[values.len() as u64], &raw)
 }
 
+/// A size known only at run time.
+const OPEN: u64 = 0;
+
 /// `ValueInfoProto`: a tensor of FLOAT, `[N, sizes…]` with N open.
 fn value(name: &str, sizes: &[u64]) -> Vec<u8> {
     let mut shape = Vec::new();
-    let mut open = Vec::new();
-    field(&mut open, 2, b"N");
-    field(&mut shape, 1, &open);
-    for size in sizes {
+    for (place, size) in [OPEN].iter().chain(sizes).enumerate() {
         let mut dim = Vec::new();
-        number(&mut dim, 1, *size);
+        if *size == OPEN {
+            field(&mut dim, 2, format!("N{place}").as_bytes());
+        } else {
+            number(&mut dim, 1, *size);
+        }
         field(&mut shape, 1, &dim);
     }
     let mut tensor_type = Vec::new();

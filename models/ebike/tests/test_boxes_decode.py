@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from boxes import boxes_of
-from decode import PAD, decode, grid, letterbox, overlap, suppress
+from decode import PAD, decode, fitted, grid, letterbox, overlap, suppress
 from evaluate import Judged, Rule, average_precision, threshold_for
 
 Found = __import__("decode").Found
@@ -27,6 +27,28 @@ def test_letterbox_is_top_left_and_padded(size: tuple[int, int], scale: float) -
     assert x[:, :h, :w].max() == 0
     assert (x[:, h:, :] == PAD).all()
     assert (x[:, :, w:] == PAD).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "sides"),
+    [
+        ((720, 1280), (416, 256)),
+        ((544, 960), (416, 256)),
+        ((240, 320), (416, 320)),
+        ((320, 240), (320, 416)),
+        ((9, 9), (416, 416)),
+        ((1, 900), (416, 32)),
+    ],
+)
+def test_a_fitted_canvas_holds_the_picture_and_no_more_padding_than_to_the_next_stride(
+    size: tuple[int, int], sides: tuple[int, int]
+) -> None:
+    assert fitted(size, 416, 416) == sides
+    x, k = letterbox(np.zeros((*size, 3), np.uint8), 416, 416)
+    assert (x[:, sides[1] :, :] == PAD).all()
+    assert (x[:, :, sides[0] :] == PAD).all()
+    assert sides[1] - 32 < size[0] * k <= sides[1]
+    assert sides[0] - 32 < size[1] * k <= sides[0]
 
 
 def test_decode_undoes_grid_stride_and_scale() -> None:

@@ -36,6 +36,7 @@ scale = 1.0
 mean = [0.0, 0.0, 0.0]
 std = [1.0, 1.0, 1.0]
 letterbox = "top-left"
+canvas = "{canvas}"
 pad = 114
 
 [output]
@@ -73,7 +74,10 @@ def main() -> None:
     classes = ", ".join(f'"{c}"' for c in CLASSES)
     digest = hashlib.sha256(a.model.read_bytes()).hexdigest()
     origin = ORIGIN_OF_BOTH if a.second else ORIGIN
-    text = TEXT.format(origin=origin, path=a.model.name, sha256=digest, classes=classes, score=a.score)
+    sides_open = not isinstance(opened(a.model).get_inputs()[0].shape[2], int)
+    text = TEXT.format(
+        origin=origin, path=a.model.name, sha256=digest, canvas="fitted" if sides_open else "whole", classes=classes, score=a.score
+    )
     if a.second:
         seen_by = hashlib.sha256(a.second.read_bytes()).hexdigest()
         text += SECOND.format(

@@ -7,7 +7,7 @@ The published file has batch norm folded into its convolutions, and a folded net
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -47,6 +47,7 @@ class Net(nn.Module):
         self.convs = nn.ModuleDict()
         self.norms = nn.ModuleDict()
         self.backbone: set[str] = set()
+        self._pooled: dict[str, tuple[str, int]] = {}  # what each pool writes: the maximum of what, over how much
         for i, n in enumerate(graph.node):
             attrs = {a.name: onnx.helper.get_attribute_value(a) for a in n.attribute}
             if n.op_type == "Conv":
@@ -58,7 +59,7 @@ class Net(nn.Module):
             elif n.op_type == "Add":
                 self.steps.append(Step("add", tuple(n.input), n.output[0]))
             elif n.op_type == "MaxPool":
-                self.steps.append(Step("pool", (n.input[0],), n.output[0], size=attrs["kernel_shape"][0]))
+                self._pool(n.input[0], n.output[0], attrs["kernel_shape"][0])
             elif n.op_type == "Resize":
                 self.steps.append(Step("up", (n.input[0],), n.output[0]))
             elif n.op_type == "Concat":
@@ -85,6 +86,15 @@ class Net(nn.Module):
             self.backbone.add(name)
         self.steps.append(Step("conv", (n.input[0],), n.output[0], conv=name))
 
+    def _pool(self, reads: str, writes: str, size: int) -> None:
+        """A pool of the same input as the one before it goes on from there: the maximum over 9 is that over 5 of that over 5."""
+        before = self.steps[-1]
+        if before.kind == "pool" and self._pooled[before.writes][0] == reads and self._pooled[before.writes][1] < size:
+            self.steps.append(Step("pool", (before.writes,), writes, size=size - self._pooled[before.writes][1] + 1))
+        else:
+            self.steps.append(Step("pool", (reads,), writes, size=size))
+        self._pooled[writes] = (reads, size)
+
     def forward(self, x: Tensor, watch: dict[str, list[Tensor]] | None = None) -> Tensor:
         t = {"images": x}
         for s in self.steps:
@@ -104,14 +114,17 @@ class Net(nn.Module):
             elif s.kind == "cat":
                 t[s.writes] = torch.cat([t[k] for k in s.reads], 1)
             else:
-                t[s.writes] = torch.cat([x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2], x[..., 1::2, 1::2]], 1)
+                t[s.writes] = torch.cat([x[..., row::2, column::2] for row, column in PARTS], 1)
         levels = [torch.cat([t[self.heads[k, level]] for k in "roc"], 1).flatten(2) for level in range(3)]
         return torch.cat(levels, 2).transpose(1, 2)
 
     def take(self, exported: Path) -> None:
         """The folded weights of a file that ``train.export`` wrote, in place of the base net's."""
         weights = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in restored(onnx.load(str(exported))).graph.initializer}
-        self.convs.load_state_dict({k: weights[f"net.convs.{k}"] for k in self.convs.state_dict()})
+        states = {k: weights[f"net.convs.{k}"] for k in self.convs.state_dict()}
+        stem = f"{self._stem()}.weight"
+        states[stem] = parted(states[stem])
+        self.convs.load_state_dict(states)
 
     def add_norms(self) -> None:
         """Norms behind every hidden convolution, to be filled by ``restore_norms`` or a checkpoint."""
@@ -146,6 +159,42 @@ class Net(nn.Module):
             conv.weight.mul_(k[:, None, None, None])
             conv.bias.copy_((conv.bias - norm.running_mean) * k + norm.bias)
         self.norms = nn.ModuleDict()
+
+    def _stem(self) -> str:
+        """The convolution behind the step that parts the picture into its even and odd rows and columns."""
+        focus = next(s.writes for s in self.steps if s.kind == "focus")
+        return next(s.conv for s in self.steps if s.kind == "conv" and s.reads == (focus,))
+
+    @torch.no_grad()
+    def melt_focus(self) -> None:
+        """Makes that step and the convolution behind it one convolution of the picture itself, for export: nothing is moved about in memory first."""
+        name = self._stem()
+        old = self.convs[name]
+        new = nn.Conv2d(3, old.out_channels, 2 * old.kernel_size[0], 2 * old.stride[0], 2 * old.padding[0])
+        new.weight.copy_(melted(old.weight))
+        new.bias.copy_(old.bias)
+        self.convs[name] = new
+        self.steps = [replace(s, reads=("images",)) if s.conv == name else s for s in self.steps if s.kind != "focus"]
+
+
+# In the order in which "focus" stacks them: (row, column) of each part of the picture.
+PARTS = ((0, 0), (1, 0), (0, 1), (1, 1))
+
+
+def melted(weight: Tensor) -> Tensor:
+    """Filters [n, 12, k, k] of a picture parted into even and odd rows and columns, as filters [n, 3, 2k, 2k] of the picture."""
+    n, _, k, _ = weight.shape
+    out = weight.new_zeros(n, 3, 2 * k, 2 * k)
+    for i, (row, column) in enumerate(PARTS):
+        out[:, :, row::2, column::2] = weight[:, 3 * i : 3 * i + 3]
+    return out
+
+
+def parted(weight: Tensor) -> Tensor:
+    """The way back from ``melted``; filters that never were melted stay as they are."""
+    if weight.shape[1] != 3:
+        return weight
+    return torch.cat([weight[:, :, row::2, column::2] for row, column in PARTS], 1)
 
 
 class Served(nn.Module):

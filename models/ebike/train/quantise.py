@@ -13,24 +13,25 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnxruntime import InferenceSession
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from decode import letterbox
+from networks import canvas, opened
 from packs import renders
 
 from .compact import restored
 
 
 class Pictures(CalibrationDataReader):
-    """Renders, letterboxed as the server does."""
+    """Renders on the canvas that the server would hand the net."""
 
-    def __init__(self, pictures: list[np.ndarray]) -> None:
-        self._pictures = iter(pictures)
+    def __init__(self, net: InferenceSession, pictures: list[np.ndarray]) -> None:
+        self._net, self._pictures = net, iter(pictures)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         picture = next(self._pictures, None)
-        return None if picture is None else {"images": letterbox(picture, 416, 416)[0][None]}
+        return None if picture is None else {"images": canvas(self._net, picture)[0][None]}
 
 
 def main() -> None:
@@ -66,7 +67,7 @@ def main() -> None:
         onnx.save(model, str(wide))
         quant_pre_process(str(wide), str(ready), skip_symbolic_shape=True)
         quantize_static(
-            str(ready), str(a.out), Pictures(pictures), quant_format=QuantFormat.QDQ, per_channel=True,
+            str(ready), str(a.out), Pictures(opened(a.model), pictures), quant_format=QuantFormat.QDQ, per_channel=True,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_exclude=sorted(keep),
             calibrate_method=CalibrationMethod.MinMax,
         )  # fmt: skip

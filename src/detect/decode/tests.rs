@@ -7,10 +7,11 @@ use crate::{base::Size, frame::letterbox::TensorSpec};
 
 const THRESHOLDS: Thresholds = Thresholds { score: 0.3, nms_iou: 0.5 };
 
+const SPEC: TensorSpec = TensorSpec::yolox(64, 64);
+
 /// A 128 × 64 picture in a 64 × 64 model: half size, top left.
 fn half() -> Letterbox {
-    let spec = TensorSpec::yolox(64, 64);
-    Letterbox::of(Size { width: 128, height: 64 }, &spec)
+    Letterbox::of(Size { width: 128, height: 64 }, &SPEC)
 }
 
 fn decoder(family: Family, classes: &[&str]) -> Decoder {
@@ -37,8 +38,8 @@ fn yolox_offsets_and_logarithms_become_a_box() {
     data[anchor * 8..][..8].copy_from_slice(&[0.5, 0.5, 2f32.ln(), 0.0, 0.9, 0.2, 1.0, 0.5]);
     let output = Output { name: "output", shape: &[2, ANCHORS, 8], data: &data };
     let decoder = decoder(Family::Yolox, &["a", "b", "c"]);
-    assert!(decoder.decode(&[output], 0, &half()).unwrap().is_empty());
-    let d = one(decoder.decode(&[output], 1, &half()).unwrap());
+    assert!(decoder.decode(&[output], 0, &SPEC, &half()).unwrap().is_empty());
+    let d = one(decoder.decode(&[output], 1, &SPEC, &half()).unwrap());
     assert_eq!(d.label, Label::new("b"));
     assert!(near(d.score, 0.9));
     assert_eq!(d.rivals.iter().map(|(l, _)| l.as_str()).collect::<Vec<_>>(), ["c", "a"]);
@@ -46,6 +47,23 @@ fn yolox_offsets_and_logarithms_become_a_box() {
     // Centre (40, 24), size 32 × 16 in a picture that is 64 × 32 in the model.
     let r = d.rect;
     assert!(near(r.x0, 24.0 / 64.0) && near(r.x1, 56.0 / 64.0) && near(r.y0, 0.5) && near(r.y1, 1.0), "{r:?}");
+}
+
+#[test]
+fn yolox_rows_of_a_part_of_the_canvas_are_those_of_its_own_cells() {
+    // 64 × 32 of 64 × 64: 32 + 8 + 2 anchors. Stride 16, row 1, column 2, and stride 32, column 1.
+    let canvas = SPEC.fitted([Size { width: 128, height: 64 }]);
+    let mut data = vec![0.0; 42 * 6];
+    data[(32 + 6) * 6..][..6].copy_from_slice(&[0.5, 0.5, 0.0, 0.0, 1.0, 0.9]);
+    data[(32 + 8 + 1) * 6..][..6].copy_from_slice(&[0.5, 0.5, -1.0, -1.0, 1.0, 0.8]);
+    let output = Output { name: "output", shape: &[1, 42, 6], data: &data };
+    let decoder = decoder(Family::Yolox, &["a"]);
+    let seen = decoder.decode(&[output], 0, &canvas, &half()).unwrap();
+    let centres: Vec<(f32, f32)> =
+        seen.iter().map(|d| ((d.rect.x0 + d.rect.x1) * 32.0, (d.rect.y0 + d.rect.y1) * 16.0)).collect();
+    assert_eq!(centres, [(40.0, 24.0), (48.0, 16.0)]);
+    let message = decoder.decode(&[output], 0, &SPEC, &half()).unwrap_err().to_string();
+    assert!(message.contains("[N,84,6]") && message.contains("64×64"), "{message}");
 }
 
 #[test]
@@ -58,7 +76,7 @@ fn yolov8_reads_both_ways_round() {
         }
         let shape = if columns { [1, 6, ANCHORS] } else { [1, ANCHORS, 6] };
         let output = Output { name: "output0", shape: &shape, data: &data };
-        let d = one(decoder(Family::Yolov8, &["a", "b"]).decode(&[output], 0, &half()).unwrap());
+        let d = one(decoder(Family::Yolov8, &["a", "b"]).decode(&[output], 0, &SPEC, &half()).unwrap());
         assert_eq!(d.label, Label::new("b"));
         assert_eq!(d.rivals, [(Label::new("a"), 0.1)]);
         assert!(near(d.rect.x0, 28.0 / 64.0) && near(d.rect.y1, 20.0 / 32.0), "{:?}", d.rect);
@@ -92,7 +110,7 @@ fn yunet_finds_a_face_with_its_landmarks() {
             _ => {}
         }
     }
-    let d = one(decoder(Family::Yunet, &["face"]).decode(&outputs(&buffers), 0, &half()).unwrap());
+    let d = one(decoder(Family::Yunet, &["face"]).decode(&outputs(&buffers), 0, &SPEC, &half()).unwrap());
     assert!(near(d.score, 0.8));
     // Centre (32, 0), size 32 × 32, cut off at the top.
     assert!(near(d.rect.x0, 0.25) && near(d.rect.x1, 0.75) && near(d.rect.y0, 0.0) && near(d.rect.y1, 0.5));
@@ -117,10 +135,10 @@ fn a_wrong_shape_is_told_with_what_is_needed() {
     assert!(faces.check(&[("cls_8".to_owned(), vec![None, Some(64), Some(1)])]).unwrap_err().name == "obj_8");
 
     let short = Output { name: "output", shape: &[2, ANCHORS, 8], data: &[0.0; ANCHORS * 8] };
-    assert!(yolox.decode(&[short], 1, &half()).is_err(), "the second picture's values are not there");
+    assert!(yolox.decode(&[short], 1, &SPEC, &half()).is_err(), "the second picture's values are not there");
     let flat = Output { name: "output", shape: &[], data: &[] };
-    assert!(yolox.decode(&[flat], 0, &half()).is_err());
-    assert!(yolox.decode(&[], 0, &half()).is_err());
+    assert!(yolox.decode(&[flat], 0, &SPEC, &half()).is_err());
+    assert!(yolox.decode(&[], 0, &SPEC, &half()).is_err());
 }
 
 /// Any number at all, the odd ones often.
@@ -150,14 +168,14 @@ proptest! {
     #[test]
     fn no_numbers_break_yolox(data in prop::collection::vec(any_value(), ANCHORS * 8)) {
         let output = Output { name: "output", shape: &[1, ANCHORS, 8], data: &data };
-        sound(&decoder(Family::Yolox, &["a", "b", "c"]).decode(&[output], 0, &half()).unwrap())?;
+        sound(&decoder(Family::Yolox, &["a", "b", "c"]).decode(&[output], 0, &SPEC, &half()).unwrap())?;
     }
 
     #[test]
     fn no_numbers_break_yolov8(data in prop::collection::vec(any_value(), ANCHORS * 7), columns: bool) {
         let shape = if columns { [1, 7, ANCHORS] } else { [1, ANCHORS, 7] };
         let output = Output { name: "output0", shape: &shape, data: &data };
-        sound(&decoder(Family::Yolov8, &["a", "b", "c"]).decode(&[output], 0, &half()).unwrap())?;
+        sound(&decoder(Family::Yolov8, &["a", "b", "c"]).decode(&[output], 0, &SPEC, &half()).unwrap())?;
     }
 
     #[test]
@@ -167,6 +185,6 @@ proptest! {
         for (_, _, data) in &mut buffers {
             data.fill_with(|| values.next().unwrap_or(0.0));
         }
-        sound(&decoder(Family::Yunet, &["face"]).decode(&outputs(&buffers), 0, &half()).unwrap())?;
+        sound(&decoder(Family::Yunet, &["face"]).decode(&outputs(&buffers), 0, &SPEC, &half()).unwrap())?;
     }
 }

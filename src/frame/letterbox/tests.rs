@@ -175,6 +175,26 @@ proptest! {
     }
 
     #[test]
+    fn a_fitted_canvas_loses_padding_and_nothing_else(
+        width in 1u32..5000, height in 1u32..5000, beside in (1u32..5000, 1u32..5000), whole in (1usize..30, 1usize..30),
+    ) {
+        let spec = TensorSpec::yolox(whole.0 * CUT, whole.1 * CUT);
+        let (size, beside) = (Size { width, height }, Size { width: beside.0, height: beside.1 });
+        let (alone, both) = (spec.fitted([size]), spec.fitted([size, beside]));
+        let place = Letterbox::of(size, &spec);
+        for fitted in [alone, both] {
+            prop_assert_eq!(Letterbox::of(size, &fitted), place);
+            prop_assert!(fitted.width % CUT == 0 && fitted.height % CUT == 0);
+            prop_assert!(fitted.width <= spec.width && fitted.height <= spec.height);
+        }
+        prop_assert_eq!(Letterbox::of(beside, &both), Letterbox::of(beside, &spec));
+        // Less would not do: a picture begun in one more step of pixels needs that step.
+        prop_assert!(alone.width as f32 - place.width < CUT as f32 + 1.0 && alone.height as f32 - place.height < CUT as f32 + 1.0);
+        let centred = TensorSpec { placement: Placement::Centre, ..spec };
+        prop_assert_eq!(centred.fitted([size]), centred);
+    }
+
+    #[test]
     fn a_box_comes_back_from_the_model(
         width in 1u32..5000, height in 1u32..5000, centre: bool,
         x0 in 0.0f32..1.0, y0 in 0.0f32..1.0, x1 in 0.0f32..1.0, y1 in 0.0f32..1.0,
@@ -216,6 +236,13 @@ fn a_hd_picture_lies_top_left_above_its_padding() {
     let mut out = vec![0.0; spec.len()];
     letterbox_into(&pixels, &spec, &mut out);
     assert!(out[234 * 416..416 * 416].iter().all(|v| (v - 114.0).abs() < 1e-3));
+    let fitted = spec.fitted([pixels.size]);
+    assert_eq!((fitted.width, fitted.height), (416, 256));
+    let mut part = vec![0.0; fitted.len()];
+    assert_eq!(letterbox_into(&pixels, &fitted, &mut part), letterbox);
+    for (plane, whole) in part.chunks_exact(416 * 256).zip(out.chunks_exact(416 * 416)) {
+        assert_eq!(plane, &whole[..416 * 256], "what is left is as it was");
+    }
 }
 
 #[test]

@@ -39,6 +39,9 @@ fn a_good_manifest_is_read() {
     assert_eq!((manifest.tensor.width, manifest.tensor.pad, manifest.classes.len()), (416, 114, 2));
     assert_eq!(manifest.family, Family::Yolox);
     assert!(manifest.sha256.starts_with("e3b0c442"));
+    assert!(!manifest.fitted);
+    let with = |canvas: &str| parse(&GOOD.replace("pad =", &format!("canvas = \"{canvas}\"\npad ="))).unwrap().fitted;
+    assert!(with("fitted") && !with("whole"));
 }
 
 #[test]
@@ -66,6 +69,9 @@ fn a_bad_field_is_told_by_file_line_and_name() {
     check("std = [1.0, 1.0, 1.0]", "std = [1.0, 0.0, 1.0]", &["line 16", "input.std"]);
     check("mean = [0.0, 0.0, 0.0]", "mean = [0.0]", &["line 15"]);
     check("pad = 114", "pad = 300", &["line 18"]);
+    check("pad = 114", "canvas = \"cut\"", &["line 18", "fitted"]);
+    let centred = "letterbox = \"centre\"\ncanvas = \"fitted\"";
+    check("letterbox = \"top-left\"", centred, &["line 18", "input.canvas", "top-left"]);
     check("family = \"yolox\"", "family = \"ssd\"", &["line 20", "yolox"]);
     check("[\"ebike\", \"bicycle\"]", "[]", &["output.classes"]);
     check("[\"ebike\", \"bicycle\"]", "[\"ebike\", \"ebike\"]", &["line 21", "twice"]);

@@ -12,7 +12,7 @@ use crate::{
         Detection, Label,
         decode::{OutputShape, declared_text},
     },
-    frame::letterbox::Letterbox,
+    frame::letterbox::{Letterbox, TensorSpec},
 };
 
 /// Crops in one run; a crowd of candidates goes in parts.
@@ -37,7 +37,7 @@ impl Second {
     ) -> Result<Option<Self>, InferError> {
         let (Some(model), Some(weights)) = (&manifest.second, weights) else { return Ok(None) };
         let size = model.look.size;
-        let net = Net { name: &manifest.name, input: &model.input, width: size, height: size };
+        let net = Net { name: &manifest.name, input: &model.input, width: size, height: size, fitted: false };
         let session = open_session(runtime, &net, options, weights, provider).map_err(|reason| InferError::Load {
             model: manifest.name.clone(),
             weights: model.weights.clone(),
@@ -60,11 +60,12 @@ impl Second {
         Ok(Some(second))
     }
 
-    /// Looks again at the candidates of a run: `tensor` holds its pictures, `seen` what the detector saw in each. What
+    /// Looks again at the candidates of a run: `tensor` holds its pictures, each on its `canvas`, `seen` what the detector saw in each. What
     /// stays below the threshold goes.
     pub(super) fn look(
         &mut self,
         manifest: &Manifest,
+        canvas: &TensorSpec,
         tensor: &[f32],
         letterboxes: &[Letterbox],
         seen: &mut [Vec<Detection>],
@@ -80,7 +81,7 @@ impl Second {
             let of = items.iter().enumerate().filter(|(_, d)| d.label == look.candidate);
             candidates.extend(of.map(|(item, _)| (picture, item)));
         }
-        let picture_len = manifest.tensor.len();
+        let picture_len = canvas.len();
         // All opinions first: a run that fails halfway may be tried again on another provider.
         let mut opinions = Vec::with_capacity(candidates.len());
         for part in candidates.chunks(MOST_CROPS) {
@@ -88,7 +89,7 @@ impl Second {
             for (&(picture, item), crop) in part.iter().zip(self.crops.chunks_exact_mut(look.crop_len())) {
                 let slot = &tensor[picture * picture_len..][..picture_len];
                 let rect = seen[picture][item].rect;
-                look.crop_into(slot, &manifest.tensor, &letterboxes[picture], rect, crop);
+                look.crop_into(slot, canvas, &letterboxes[picture], rect, crop);
             }
             let (width, some) = self.opinions(manifest, part.len())?;
             opinions.extend(some.chunks_exact(width).map(<[f32]>::to_vec));

@@ -23,12 +23,14 @@ pub(super) struct Net<'a> {
     pub(super) input: &'a str,
     pub(super) width: usize,
     pub(super) height: usize,
+    /// Whether it is also given less than that.
+    pub(super) fitted: bool,
 }
 
 impl<'a> Net<'a> {
     pub(super) fn of(manifest: &'a Manifest) -> Self {
         let (width, height) = (manifest.tensor.width, manifest.tensor.height);
-        Self { name: &manifest.name, input: &manifest.input, width, height }
+        Self { name: &manifest.name, input: &manifest.input, width, height, fitted: manifest.fitted }
     }
 }
 
@@ -109,6 +111,13 @@ pub(super) fn check_input(session: &Session, net: &Net<'_>) -> Result<usize, Str
         let [c, h, w] = wanted;
         return Err(format!(
             "`{}` has the shape {}, the manifest makes it [N,{c},{h},{w}] (N open or 1)",
+            input.name(),
+            declared_text(&shape)
+        ));
+    }
+    if net.fitted && shape[2..].iter().any(Option::is_some) {
+        return Err(format!(
+            "`{}` has the shape {}, canvas = \"fitted\" in the manifest needs height and width open: export it so, or leave canvas out",
             input.name(),
             declared_text(&shape)
         ));
