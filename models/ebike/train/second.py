@@ -37,6 +37,7 @@ from .augment import Mixer
 from .compact import smaller
 from .data import Renders, coco_shots, cut_people, real_frames
 from .fit import average, rate, save
+from .lean import padding_melted
 from .look import LABELS, SIZE, Doubted, Look, Trunk, published
 from .vary import KEPT_MARGIN, KEPT_SIDE, varied
 
@@ -139,18 +140,19 @@ class Crops:
         return [(box, label) for box, label in boxes if label is not None and min(box[2:] - box[:2]) >= 14]
 
 
-def exported(net: torch.nn.Module, to: str | io.BytesIO, output: str) -> None:
+def exported(net: torch.nn.Module, output: str) -> onnx.ModelProto:
     """What takes crops, as ONNX for any number of them."""
+    file = io.BytesIO()
     torch.onnx.export(
-        net, (torch.zeros(2, 3, SIZE, SIZE),), to, input_names=["crops"], output_names=[output], opset_version=17, dynamo=False,
+        net, (torch.zeros(2, 3, SIZE, SIZE),), file, input_names=["crops"], output_names=[output], opset_version=17, dynamo=False,
         dynamic_axes={"crops": {0: "batch"}, output: {0: "batch"}},
     )  # fmt: skip
+    return padding_melted(onnx.load_from_string(file.getvalue()))
 
 
 def write(net: torch.nn.Module, path: Path, output: str) -> None:
     """As ONNX, checked against torch."""
-    exported(net, str(path), output)
-    onnx.checker.check_model(onnx.load(str(path)))
+    onnx.save(exported(net, output), str(path))
     x = np.random.RandomState(1).uniform(0, 255, (3, 3, SIZE, SIZE)).astype(np.float32)
     with torch.no_grad():
         gap = float(np.abs(opened(path).run(None, {"crops": x})[0] - net(torch.from_numpy(x)).numpy()).max())
@@ -171,9 +173,7 @@ class Lower:
     """The lower part in the runtime, four times as fast on one core as in torch."""
 
     def __init__(self, trunk: Trunk) -> None:
-        file = io.BytesIO()
-        exported(_Part(trunk).eval(), file, "maps")  # the trunk's norms never learn
-        self._session = opened(file.getvalue())
+        self._session = opened(exported(_Part(trunk).eval(), "maps").SerializeToString())  # the trunk's norms never learn
 
     def __call__(self, crops: Tensor, at_once: int = 32) -> Tensor:
         """[n, 3, SIZE, SIZE] to [n, *MAPS]."""
@@ -298,6 +298,7 @@ def main() -> None:
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--minutes", type=float, default=1e9, help="stop (resumably) after so long")
+    p.add_argument("--until", type=int, default=1 << 30, help="stop (resumably) after so many of the steps: all that a doubter needs")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(a.threads)
@@ -354,7 +355,7 @@ def main() -> None:
     )
     dice, torch_dice = np.random.RandomState(a.seed * 7 + step), torch.Generator().manual_seed(a.seed * 7 + step)
     cost_sum, right, seen = 0.0, np.zeros(len(LABELS)), np.zeros(len(LABELS))
-    while step < a.steps and time.monotonic() - began < a.minutes * 60:
+    while step < min(a.steps, a.until) and time.monotonic() - began < a.minutes * 60:
         for g in optimiser.param_groups:
             g["lr"] = rate(step, a.steps, g["peak"], fall=a.fall)
         pool.fill(a.fresh)
