@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from evaluate import Rule
 from packs import pack, renders
@@ -45,6 +46,21 @@ def test_renders_are_given_once(tmp_path: Path) -> None:
     assert [r.name for r in renders(tmp_path, seen)] == ["001_000001a"]
     (tmp_path / "001_000002a.json").write_text("{}")  # its pictures are not there yet
     assert list(renders(tmp_path, seen)) == []
+
+
+def test_renders_drawn_by_even_places_let_no_place_speak_for_a_class(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from train.data import Renders, how_often
+
+    assert [how_often("ceiling", labels) for labels in (["ebike"], ["ebike", "pram"], ["pram", "person"], ["person"])] == [1, 1, 4, 1]
+    assert [how_often("open", labels) for labels in (["ebike", "person"], ["wheelchair"], [])] == [3, 1, 1]
+    assert how_often("hall", ["trolley"]) == 4
+    for n, (view, label) in enumerate((("ceiling", "ebike"), ("ceiling", "wheelchair"), ("open", "ebike"))):
+        write(tmp_path, f"001_{n:06d}a", 5)
+        note = {"things": [{"label": label}], "view": view, "objects": [{"label": label, "box": [10, 5, 30, 20], "index": 1}]}
+        (tmp_path / f"001_{n:06d}a.json").write_text(json.dumps(note))
+    assert [s.labels for s in Renders([tmp_path]).shots] == [("ebike",), ("wheelchair",), ("ebike",)]
+    assert [s.labels for s in Renders([tmp_path], even_places=True).shots] == [("ebike",), *[("wheelchair",)] * 4, *[("ebike",)] * 3]
 
 
 def test_a_rule_of_three_of_five() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -13,18 +14,31 @@ from boxes import CLASSES
 from networks import detections, opened
 from packs import renders
 
-from .augment import Shot
+from .augment import RIVALS, Shot
 
 # COCO classes that the base net may name in real frames, for pseudo labels.
 COCO_TO_OURS = {0: "person", 1: "bicycle"}
 LONGEST = 416
+INDOORS, OUTDOORS = ("ceiling", "hall"), ("open",)
+RIVALS_OFTEN, EBIKES_OFTEN = 4, 3
+
+
+def how_often(view: str, labels: Iterable[str]) -> int:
+    """How often a render is taken where no place is to speak for a class (LOG.md, 17).
+
+    Most vehicles that are rendered on ceilings are e-bikes, most in the open are wheelchairs; who learns from that tells lifts from streets.
+    """
+    there = set(labels)
+    if view in INDOORS and there.intersection(RIVALS) and "ebike" not in there:
+        return RIVALS_OFTEN
+    return EBIKES_OFTEN if view in OUTDOORS and "ebike" in there else 1
 
 
 class Renders:
-    """All complete renders in some folders, loose or packed; ``refresh`` picks up new ones."""
+    """All complete renders in some folders, loose or packed; ``refresh`` picks up new ones. ``even_places``: see ``how_often``."""
 
-    def __init__(self, folders: list[Path], limit: int | None = None) -> None:
-        self._folders, self._limit, self._seen = folders, limit, set[str]()
+    def __init__(self, folders: list[Path], limit: int | None = None, even_places: bool = False) -> None:
+        self._folders, self._limit, self._seen, self._even = folders, limit, set[str](), even_places
         self.shots: list[Shot] = []
         self.refresh()
 
@@ -33,7 +47,9 @@ class Renders:
             for r in renders(folder, self._seen):
                 if self._limit and len(self.shots) >= self._limit:
                     break
-                self.shots.append(Shot(r.picture, r.mask, tuple(t["label"] for t in r.note["things"])))
+                shot = Shot(r.picture, r.mask, tuple(t["label"] for t in r.note["things"]))
+                times = how_often(r.note["view"], (o["label"] for o in r.note["objects"])) if self._even else 1
+                self.shots += [shot] * times
         return len(self.shots)
 
     def __call__(self) -> list[Shot]:

@@ -294,6 +294,7 @@ def main() -> None:
         "--keep", type=int, nargs="*", default=[], help="steps whose averaged weights are kept as ema_STEP.pt: doubters (see look.Doubted)"
     )
     p.add_argument("--decay", type=float, default=0.99)
+    p.add_argument("--even-places", action="store_true", help="draw renders so that no place speaks for a class (see data.how_often)")
     p.add_argument("--real-share", type=float, default=0.2)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
@@ -322,7 +323,7 @@ def main() -> None:
     ema = copy.deepcopy(look)
     if state:
         ema.load_state_dict(state["ema"])
-    renders = Renders(a.renders)
+    renders = Renders(a.renders, even_places=a.even_places)
     real = real_frames(a.clips, a.panoramas, a.base) if a.base else []
     for folder in a.coco:
         real += coco_shots(folder)
