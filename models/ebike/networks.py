@@ -19,13 +19,18 @@ def opened(model: Path | bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"])
 
 
+def sides_open(net: onnxruntime.InferenceSession) -> bool:
+    """Whether a detector takes pictures of any height and width."""
+    return not isinstance(net.get_inputs()[0].shape[2], int)
+
+
 def canvas(net: onnxruntime.InferenceSession, picture: np.ndarray) -> tuple[np.ndarray, float]:
     """What the server hands a detector: the picture on a canvas of 416 × 416, [3, h, w], and its scale.
 
     A net whose sides are open gets no more of the canvas than the picture needs (``model.toml``'s canvas = "fitted").
     """
     x, scale = letterbox(picture, SIDE, SIDE)
-    if isinstance(net.get_inputs()[0].shape[2], int):
+    if not sides_open(net):
         return x, scale
     w, h = fitted(picture.shape[:2], SIDE, SIDE)
     return np.ascontiguousarray(x[:, :h, :w]), scale

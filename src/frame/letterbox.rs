@@ -11,7 +11,7 @@ use crate::base::{NormPoint, NormRect, Size};
 
 use super::{Colorimetry, PixelFormat, Pixels};
 
-/// A fitted canvas has sides of so many pixels or a multiple: the largest stride of the detectors' families.
+/// A detector's canvas, whole or fitted, has sides of so many pixels or a multiple: the largest stride of the families.
 pub const CUT: usize = 32;
 
 /// Which of red, green and blue comes first in the tensor.

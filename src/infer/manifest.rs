@@ -16,7 +16,7 @@ use crate::{
         Label,
         decode::{Family, Thresholds},
     },
-    frame::letterbox::{ColourOrder, Placement, TensorSpec},
+    frame::letterbox::{CUT, ColourOrder, Placement, TensorSpec},
 };
 
 mod second;
@@ -395,7 +395,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 fn tensor(text: &Text<'_>, input: &InputWire, family: FamilyWire) -> Result<TensorSpec, ManifestError> {
     for (field, side) in [("input.width", &input.width), ("input.height", &input.height)] {
-        let step = if matches!(family, FamilyWire::Embedding) { 1 } else { 32 };
+        let step = if matches!(family, FamilyWire::Embedding) { 1 } else { CUT };
         let good = (1..=MAX_SIDE).contains(side.get_ref()) && side.get_ref() % step == 0;
         text.check(good, field, side, || format!("must be a multiple of {step}, at most {MAX_SIDE}"))?;
     }

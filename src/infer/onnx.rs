@@ -233,7 +233,10 @@ impl OnnxEngine {
         let whole = self.manifest.tensor;
         self.fill_blank(1);
         self.run_blank(1, &whole)?;
-        self.run_blank(1, &self.canvas([BLANK]))?;
+        let part = self.canvas([BLANK]);
+        if part != whole {
+            self.run_blank(1, &part)?;
+        }
         self.report.best_batch = 1;
         let mut best = f64::INFINITY;
         if self.options.calibration.is_zero() {

@@ -140,9 +140,9 @@ class Look(nn.Module):
 class Doubted(nn.Module):
     """A look and a *doubter*, of the same start, that has hardly learnt yet. Crops to shares [n, 8] of LABELS, as ``Look``.
 
-    After a few hundred steps a net gets better on renders and worse on photographs (LOG.md, 14 and 15). So the one that has learnt longest raises
-    alarms, and one that is still close to what photographs taught may object to the name e-bike: where it finds the crop more like a wheelchair,
-    the e-bike's share is cut by as much, and the wheelchair gets what was cut. Where no e-bike is left that is SURE, the doubter names the crop, and its e-bike
+    After a few hundred steps a net gets better on renders and worse on the judging photographs (LOG.md, 14 and 15), in good part because it goes by the place
+    no longer (LOG.md, 17). So the one that has learnt longest raises alarms, and one that is still close to its start may object to the name e-bike: where it
+    finds the crop more like a wheelchair, the e-bike's share is cut by as much, and the wheelchair gets what was cut. Where no e-bike is left that is SURE, the doubter names the crop, and its e-bike
     counts by HALF: enough to put real e-bikes above what else is unsure, too little for an alarm at the score that is shipped. Both stand on the same lower part.
     """
 

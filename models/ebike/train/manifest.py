@@ -8,7 +8,7 @@ from pathlib import Path
 
 from boxes import CLASSES
 from decode import CANDIDATE_FLOOR, MARGIN, SECOND_WEIGHT
-from networks import opened
+from networks import opened, sides_open
 
 ORIGIN = "YOLOX-nano (Megvii, Apache-2.0) fine-tuned on scenes rendered by this project"
 ORIGIN_OF_BOTH = (
@@ -74,10 +74,8 @@ def main() -> None:
     classes = ", ".join(f'"{c}"' for c in CLASSES)
     digest = hashlib.sha256(a.model.read_bytes()).hexdigest()
     origin = ORIGIN_OF_BOTH if a.second else ORIGIN
-    sides_open = not isinstance(opened(a.model).get_inputs()[0].shape[2], int)
-    text = TEXT.format(
-        origin=origin, path=a.model.name, sha256=digest, canvas="fitted" if sides_open else "whole", classes=classes, score=a.score
-    )
+    canvas = "fitted" if sides_open(opened(a.model)) else "whole"
+    text = TEXT.format(origin=origin, path=a.model.name, sha256=digest, canvas=canvas, classes=classes, score=a.score)
     if a.second:
         seen_by = hashlib.sha256(a.second.read_bytes()).hexdigest()
         text += SECOND.format(

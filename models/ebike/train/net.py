@@ -47,7 +47,7 @@ class Net(nn.Module):
         self.convs = nn.ModuleDict()
         self.norms = nn.ModuleDict()
         self.backbone: set[str] = set()
-        self._pooled: dict[str, tuple[str, int]] = {}  # what each pool writes: the maximum of what, over how much
+        pooled: dict[str, tuple[str, int]] = {}
         for i, n in enumerate(graph.node):
             attrs = {a.name: onnx.helper.get_attribute_value(a) for a in n.attribute}
             if n.op_type == "Conv":
@@ -59,7 +59,7 @@ class Net(nn.Module):
             elif n.op_type == "Add":
                 self.steps.append(Step("add", tuple(n.input), n.output[0]))
             elif n.op_type == "MaxPool":
-                self._pool(n.input[0], n.output[0], attrs["kernel_shape"][0])
+                self._pool(n.input[0], n.output[0], attrs["kernel_shape"][0], pooled)
             elif n.op_type == "Resize":
                 self.steps.append(Step("up", (n.input[0],), n.output[0]))
             elif n.op_type == "Concat":
@@ -86,14 +86,16 @@ class Net(nn.Module):
             self.backbone.add(name)
         self.steps.append(Step("conv", (n.input[0],), n.output[0], conv=name))
 
-    def _pool(self, reads: str, writes: str, size: int) -> None:
-        """A pool of the same input as the one before it goes on from there: the maximum over 9 is that over 5 of that over 5."""
-        before = self.steps[-1]
-        if before.kind == "pool" and self._pooled[before.writes][0] == reads and self._pooled[before.writes][1] < size:
-            self.steps.append(Step("pool", (before.writes,), writes, size=size - self._pooled[before.writes][1] + 1))
-        else:
-            self.steps.append(Step("pool", (reads,), writes, size=size))
-        self._pooled[writes] = (reads, size)
+    def _pool(self, reads: str, writes: str, size: int, pooled: dict[str, tuple[str, int]]) -> None:
+        """A pool of the same input as the one before it goes on from there: the maximum over 9 is that over 5 of that over 5.
+
+        ``pooled`` says what each pool writes: the maximum of what, over how much.
+        """
+        before = self.steps[-1].writes
+        of, over = pooled.get(before, ("", 0))
+        goes_on = of == reads and over < size
+        self.steps.append(Step("pool", (before,), writes, size=size - over + 1) if goes_on else Step("pool", (reads,), writes, size=size))
+        pooled[writes] = (reads, size)
 
     def forward(self, x: Tensor, watch: dict[str, list[Tensor]] | None = None) -> Tensor:
         t = {"images": x}
