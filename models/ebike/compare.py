@@ -1,6 +1,6 @@
 """Old model against new on held-back pictures: python compare.py --old ebike.onnx --new work/site/ebike.onnx --coco HELD_BACK [--clips clips]
 
-Each is read where it falsely hits the same share of the pictures without an e-bike, as recall alone says nothing.
+Each with the second look that lies beside it (second.onnx), as the server runs it, if there is one. Each is read where it falsely hits the same share of the pictures without an e-bike, as recall alone says nothing.
 Exit status: 0 the new one may be taken, 3 it may not (the reasons are printed), 2 too little to compare on.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluate import Detector, Judged, coco_pictures, judge_clip, threshold_for
+from evaluate import Detector, Judged, Second, coco_pictures, judge_clip, threshold_for
 
 LEAST = 8  # e-bikes, and pictures without one, that must be held back: on fewer any answer is chance
 
@@ -49,7 +49,8 @@ def against(old: dict[str, object], new: dict[str, object]) -> list[str]:
 
 def judge(model: Path, held_back: Path, clips: Path | None, share: float, threshold: float | None) -> dict[str, object]:
     """``threshold``: the score at which the clips are judged; by default the one that the held-back pictures ask for."""
-    detect = Detector(model)
+    beside = model.with_name("second.onnx")
+    detect = Detector(model, second=Second(beside) if beside.is_file() else None)
     read = reading(list(coco_pictures(held_back, detect)), share)
     out: dict[str, object] = {"held_back": read, "clips": {}}
     at = read["threshold"] if threshold is None else threshold
