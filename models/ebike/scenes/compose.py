@@ -100,17 +100,20 @@ def compose(
     views: int = 1,
     only: str | None = None,
     setting: str | None = None,
+    place: str | None = None,
 ) -> Composition:
     """The same seed and library give the same pictures; more views cost less than more scenes.
 
-    ``story``, ``setting`` (car, hall, open) and ``only`` (the rivals' class) are drawn when not given.
+    ``story``, ``setting`` (car, hall, open) and ``only`` (the rivals' class) are drawn when not given. Scenes of one ``place`` and setting have
+    the same room and cameras.
     """
     d = Dice(seed)
+    where = Dice(place) if place else d
     story = story or d.weighted({"ebike": 0.43, "rival": 0.38, "people": 0.13, "empty": 0.06})
     setting = setting or d.weighted({"car": 0.66, "hall": 0.16, "open": 0.18})
-    plain = setting == "car" and d.chance(0.6)
-    r = yard(d.fork()) if setting == "open" else room(d.fork(), setting == "hall", plain=plain)
-    eyes = d.fork()
+    plain = setting == "car" and where.chance(0.6)
+    r = yard(where.fork()) if setting == "open" else room(where.fork(), setting == "hall", plain=plain)
+    eyes = where.fork()
     cameras = [camera(eyes.fork(), r) for _ in range(views)]
     spot = _Floor(d.fork(), r)
     things: list[Placed] = []

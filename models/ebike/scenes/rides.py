@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,15 +29,16 @@ COMING = ("rider", "pusher", "on", "pillion")  # those who come in with it
 RIVALS = ("bicycle", "kick_scooter", "wheelchair", "pram", "trolley")
 
 
-def ride(seed: str, library: list[assets.Ready]) -> Composition:
-    """A car with at least one rival in it, seen from its ceiling by one camera."""
+def ride(seed: str, library: list[assets.Ready], place: str | None = None, ebike: bool = False) -> Composition:
+    """A car with at least one rival in it, seen from its ceiling by one camera; with an e-bike instead if it is asked for. See ``compose`` for ``place``."""
     d = Dice(seed)
     for attempt in range(20):
-        c = compose(f"{seed}/{attempt}", library if d.chance(0.5) else [], False, "rival", 1, d.pick(RIVALS), "car")
-        if any(t.label in RIVALS for t in c.things):
+        story, only = ("ebike", None) if ebike else ("rival", d.pick(RIVALS))
+        c = compose(f"{seed}/{attempt}", library if d.chance(0.5) else [], False, story, 1, only, "car", place)
+        if any(t.label == "ebike" for t in c.things) if ebike else any(t.label in RIVALS for t in c.things):
             w, h = (320, 180) if c.cameras[0].width > c.cameras[0].height * 1.4 else (320, 240)
             return replace(c, cameras=[replace(c.cameras[0], width=w, height=h)])
-    raise ValueError(f"ride {seed}: no rival found a place")
+    raise ValueError(f"ride {seed}: nothing on wheels found a place")
 
 
 def moved(t: Placed, before: float, d: Dice) -> tuple[float, float, float]:
@@ -45,10 +47,14 @@ def moved(t: Placed, before: float, d: Dice) -> tuple[float, float, float]:
     return t.x + d.u(-sway, sway), t.y - before + d.u(-sway, sway), t.yaw + d.u(-sway, sway) * 2
 
 
-def render_ride(stage: Stage, out: Path, name: str, seed: str, library: list[assets.Ready], samples: int) -> None:
-    c = ride(seed, library)
+def render_ride(
+    stage: Stage, out: Path, name: str, seed: str, c: Composition, samples: int, looks: Collection[int] = range(len(WAY))
+) -> None:
+    """Some looks of a ride: OUT/NAMEv.png with mask and note."""
     gain = None
     for look, (before, opening) in enumerate(WAY):
+        if look not in looks:
+            continue
         d = Dice(f"{seed}/look{look}")
         stage.clear()
         stage.add(c.room.mesh)
@@ -57,7 +63,7 @@ def render_ride(stage: Stage, out: Path, name: str, seed: str, library: list[ass
         dice = Dice(f"{seed}/paint")  # the same colours at each look
         for i, t in enumerate(c.things):
             o = stage.add_data(assets.recoloured(t.ready, dice.fork(), stage), i + 1) if t.ready is not None else stage.add(t.mesh, i + 1)
-            coming = t.label in RIVALS or t.kind in COMING
+            coming = t.label in (*RIVALS, "ebike") or t.kind in COMING
             x, y, yaw = moved(t, before if coming else 0.0, d)
             stage.place(o, x, y, yaw, t.lean)
         stage.sky(c.room.sky)
@@ -87,7 +93,7 @@ def main() -> None:
         if (a.out / f"{name}e.json").exists():
             continue
         began = time.monotonic()
-        render_ride(stage, a.out, name, f"{a.seed}/{n}", library, a.samples)
+        render_ride(stage, a.out, name, f"{a.seed}/{n}", ride(f"{a.seed}/{n}", library), a.samples)
         print(f"{name} {time.monotonic() - began:.1f} s", flush=True)
 
 
