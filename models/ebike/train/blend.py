@@ -1,7 +1,7 @@
 """Writes second.onnx as the mean of some runs: python -m train.blend --start lite2.pth --weights work/a/ema.pt work/b/ema.pt --shares 0.75 0.25 --out second.onnx
 
-Runs from the same start lie in one valley; their mean holds up better on what is unlike the renders (see ``train.export``). ``--doubters`` are
-runs of 100 to 200 steps, whose mean may object to the name e-bike and names what is not sure (see ``look.Doubted``).
+Runs from the same start lie in one valley; their mean holds up better on what is unlike the renders (see ``train.export``). ``--even`` are runs with places
+balanced, whose mean has to agree with that of the others; ``--doubters`` are runs of 100 to 200 steps, whose mean doubts them (see ``look.Agreed``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from .export import by_share, mean
-from .look import Doubted, Look, published
+from .look import Agreed, Look, published
 from .second import export
 
 
@@ -23,26 +23,29 @@ def blended(start: Path, runs: list[tuple[float, Path]]) -> Look:
     return look
 
 
+def same_lower(look: Look, other: Look) -> bool:
+    """Running averages of what never learns still drift by its last digits."""
+    return all(
+        torch.allclose(x.float(), y.float(), rtol=1e-3, atol=1e-4) for x, y in zip(look.trunk.lowers(), other.trunk.lowers(), strict=True)
+    )
+
+
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--start", type=Path, required=True, help="EfficientNet-Lite2 weights, which all runs started from")
     p.add_argument("--weights", type=Path, nargs="+", required=True)
     p.add_argument("--shares", type=float, nargs="+", help="of each of the weights in their mean; all the same when left out")
+    p.add_argument("--even", type=Path, nargs="+", help="runs of --even-places, all with the same share")
     p.add_argument("--doubters", type=Path, nargs="+", help="runs that have hardly begun, all with the same share")
     p.add_argument("--out", type=Path, default=Path("second.onnx"))
     a = p.parse_args()
-    look = blended(a.start, by_share(a.weights, a.shares))
-    if a.doubters:
-        doubter = blended(a.start, by_share(a.doubters, None))
-        # running averages of what never learns still drift by its last digits
-        if not all(
-            torch.allclose(x.float(), y.float(), rtol=1e-3, atol=1e-4)
-            for x, y in zip(look.trunk.lowers(), doubter.trunk.lowers(), strict=True)
-        ):
-            raise SystemExit("--weights and --doubters need the same lower part: runs that froze up to stride 16, as train.second does")
-        export(Doubted(look, doubter), a.out)
-    else:
-        export(look, a.out)
+    looks = [blended(a.start, by_share(a.weights, a.shares))]
+    if a.even:
+        looks.append(blended(a.start, by_share(a.even, None)))
+    doubter = blended(a.start, by_share(a.doubters, None)) if a.doubters else None
+    if not all(same_lower(looks[0], other) for other in (*looks[1:], doubter) if other):
+        raise SystemExit("--weights, --even and --doubters need the same lower part: runs that froze up to stride 16, as train.second does")
+    export(Agreed(looks, doubter) if a.even or doubter else looks[0], a.out)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ stride 16, stays as published: it has seen photographs, and renders would teach 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -36,9 +37,9 @@ IMAGENET = {"ebike": (665, 670), "bicycle": (444, 671), "pram": (), "trolley": (
 # ImageNet's cars, whose rows stay as published: no training picture shows cars as cameras do, but the trained features still answer to them.
 CARS = (407, 436, 468, 479, 511, 581, 609, 627, 654, 656, 661, 675, 717, 734, 751, 817, 864, 867)
 CARS_APART = 1.4  # how far the loudest of them is above the labels' mean on half of all candidates
-# An e-bike's share from which on the look's own name counts, and how much of the doubter's counts below it: too little for an alarm (0.5 · 0.77, to the power
-# of 0.8, is 0.47, and alarms are raised from 0.48 on).
-SURE, HALF = 0.45, 0.5
+# An e-bike's share from which on what the looks agree on counts, and how much of the doubter's counts below it: too little for an alarm (0.4 · 0.77, to the
+# power of 0.8, is 0.39, and alarms are raised from 0.46 on).
+SURE, HALF = 0.48, 0.4
 
 
 def padded(x: Tensor, conv: nn.Conv2d) -> Tensor:
@@ -137,26 +138,31 @@ class Look(nn.Module):
         return relative(torch.cat([self.head(features), car], -1)).softmax(-1)[:, : len(LABELS)]
 
 
-class Doubted(nn.Module):
-    """A look and a *doubter*, of the same start, that has hardly learnt yet. Crops to shares [n, 8] of LABELS, as ``Look``.
+class Agreed(nn.Module):
+    """Looks of the same start that have to agree, and perhaps a *doubter* that has hardly learnt yet. Crops to shares [n, 8] of LABELS, as ``Look``.
 
-    After a few hundred steps a net gets better on renders and worse on the judging photographs (LOG.md, 14 and 15), in good part because it goes by the place
-    no longer (LOG.md, 17). So the one that has learnt longest raises alarms, and one that is still close to its start may object to the name e-bike: where it
-    finds the crop more like a wheelchair, the e-bike's share is cut by as much, and the wheelchair gets what was cut. Where no e-bike is left that is SURE, the doubter names the crop, and its e-bike
-    counts by HALF: enough to put real e-bikes above what else is unsure, too little for an alarm at the score that is shipped. Both stand on the same lower part.
+    A label's share is the geometric mean of what the looks give it: one that does not see it takes it from all. They have learnt different things: one from
+    renders as they are, most e-bikes on ceilings and most rivals elsewhere; one with places balanced, so that it has to tell the thing (LOG.md, 17 and 18).
+    The doubter, still close to its start and going by the place to a good part, may object to the name e-bike: where it finds the crop more like a
+    wheelchair, the e-bike's share is cut by as much, and the wheelchair gets what was cut. Where no e-bike is left that is SURE, it names the crop, and its e-bike counts
+    by HALF: enough to put real e-bikes above what else is unsure, too little for an alarm at the score that is shipped. All stand on the same lower part.
     """
 
-    def __init__(self, look: Look, doubter: Look) -> None:
+    def __init__(self, looks: Sequence[Look], doubter: Look | None = None) -> None:
         super().__init__()
-        self.look, self.doubter = look, doubter
+        self.looks, self.doubter = nn.ModuleList(looks), doubter
         self.register_buffer("moves", torch.tensor([(k == WHEELCHAIR) - (k == EBIKE) for k in range(len(LABELS))], dtype=torch.float32))
         self.register_buffer("counts", torch.tensor([HALF if k == EBIKE else 1.0 for k in range(len(LABELS))]))
 
     def forward(self, crops: Tensor) -> Tensor:
-        maps = self.look.trunk.lower(crops)
-        shares, other = (net.shares(net.trunk.upper(maps)) for net in (self.look, self.doubter))
-        cut = shares[:, EBIKE] * (1 - other[:, EBIKE] / other[:, WHEELCHAIR]).clamp(min=0)
-        named = shares + cut[:, None] * self.moves
+        maps = self.looks[0].trunk.lower(crops)
+        each = [look.shares(look.trunk.upper(maps)) for look in self.looks]
+        agreed = torch.stack(each).log().mean(0).exp()
+        if self.doubter is None:
+            return agreed
+        other = self.doubter.shares(self.doubter.trunk.upper(maps))
+        cut = agreed[:, EBIKE] * (1 - other[:, EBIKE] / other[:, WHEELCHAIR]).clamp(min=0)
+        named = agreed + cut[:, None] * self.moves
         return torch.where(named[:, EBIKE, None] >= SURE, named, other * self.counts)
 
 

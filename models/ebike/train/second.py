@@ -4,7 +4,8 @@ Crops come from augmented renders: the true boxes shaken, what the detector take
 wrong), and places where nothing is. They are kept in a pool and learnt from many times over, each time seen differently (``train.vary``) and in
 another style (``restyled``); the pool's oldest crops give way to fresh ones all the time. The lower part of the net stays as published, and norms keep
 their published statistics: those of renders are not those of cameras. A GPU is used when there is one. Resumable: ``last.pt`` is everything but
-the pool, which is filled anew, and ``ema.pt`` the averaged weights; several runs may be averaged and doubted by their own beginnings (``train.blend``).
+the pool, which is filled anew, and ``ema.pt`` the averaged weights; several runs may be averaged, made to agree
+and doubted by their own beginnings (``train.blend``).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from .compact import smaller
 from .data import Renders, coco_shots, cut_people, real_frames
 from .fit import average, rate, save
 from .lean import padding_melted
-from .look import LABELS, SIZE, Doubted, Look, Trunk, published
+from .look import LABELS, SIZE, Agreed, Look, Trunk, published
 from .vary import KEPT_MARGIN, KEPT_SIDE, varied
 
 PERSON, NOTHING = CLASSES.index("person"), len(CLASSES)
@@ -262,7 +263,7 @@ def learning(look: Look, rate: float, upper_rate: float) -> torch.optim.AdamW:
     )  # fmt: skip
 
 
-def export(look: Look | Doubted, out: Path) -> None:
+def export(look: Look | Agreed, out: Path) -> None:
     write(look.cpu().eval(), out, "labels")
     smaller(out)
     print(f"{out.name}: {out.stat().st_size / 1e6:.2f} MB", flush=True)
@@ -291,7 +292,7 @@ def main() -> None:
     p.add_argument("--scramble", type=float, default=0.0, help="share of crops with another texture (train/vary.py)")
     p.add_argument("--fall", type=float, default=0.5, help="below 1 the rate falls sooner than by a cosine over the steps (see fit.rate)")
     p.add_argument(
-        "--keep", type=int, nargs="*", default=[], help="steps whose averaged weights are kept as ema_STEP.pt: doubters (see look.Doubted)"
+        "--keep", type=int, nargs="*", default=[], help="steps whose averaged weights are kept as ema_STEP.pt: doubters (see look.Agreed)"
     )
     p.add_argument("--decay", type=float, default=0.99)
     p.add_argument("--even-places", action="store_true", help="draw renders so that no place speaks for a class (see data.how_often)")
