@@ -32,13 +32,19 @@ RIVALS = ("bicycle", "kick_scooter", "wheelchair", "pram", "trolley")
 def ride(seed: str, library: list[assets.Ready], place: str | None = None, ebike: bool = False) -> Composition:
     """A car with at least one rival in it, seen from its ceiling by one camera; with an e-bike instead if it is asked for. See ``compose`` for ``place``."""
     d = Dice(seed)
+    story, wanted = ("ebike", ("ebike",)) if ebike else ("rival", RIVALS)
     for attempt in range(20):
-        story, only = ("ebike", None) if ebike else ("rival", d.pick(RIVALS))
-        c = compose(f"{seed}/{attempt}", library if d.chance(0.5) else [], False, story, 1, only, "car", place)
-        if any(t.label == "ebike" for t in c.things) if ebike else any(t.label in RIVALS for t in c.things):
+        ready, only = library if d.chance(0.5) else [], None if ebike else d.pick(RIVALS)
+        c = compose(f"{seed}/{attempt}", ready, False, story, 1, only, "car", place)
+        if any(t.label in wanted for t in c.things):
             w, h = (320, 180) if c.cameras[0].width > c.cameras[0].height * 1.4 else (320, 240)
             return replace(c, cameras=[replace(c.cameras[0], width=w, height=h)])
     raise ValueError(f"ride {seed}: nothing on wheels found a place")
+
+
+def unseen(folder: str | Path | None, stage: Stage) -> list[assets.Ready]:
+    """Ready models that training never loads, but for e-bikes; none without a folder."""
+    return [r for r in assets.load(Path(folder), assets.UNSEEN, stage) if r.source.label != "ebike"] if folder else []
 
 
 def moved(t: Placed, before: float, d: Dice) -> tuple[float, float, float]:
@@ -86,8 +92,7 @@ def main() -> None:
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     stage = Stage(a.threads)
-    library = assets.load(Path(a.assets), assets.UNSEEN, stage) if a.assets else []
-    library = [r for r in library if r.source.label != "ebike"]
+    library = unseen(a.assets, stage)
     for n in range(a.start, a.start + a.count):
         name = f"{a.seed:03d}_{n:06d}"
         if (a.out / f"{name}e.json").exists():

@@ -17,8 +17,7 @@ import cv2
 
 from packs import Render, renders
 
-from . import assets
-from .rides import render_ride, ride
+from .rides import render_ride, ride, unseen
 from .stage import Stage
 
 LOOKS = (2, 4)  # in its place with the door open, and with the door shut
@@ -65,13 +64,13 @@ def main() -> None:
     looks = a.out / "renders"
     looks.mkdir(parents=True, exist_ok=True)
     stage = Stage(a.threads)
-    library = [r for r in assets.load(Path(a.assets), assets.UNSEEN, stage) if r.source.label != "ebike"] if a.assets else []
+    library = unseen(a.assets, stage)
     for n in range(a.count):
         name, seed = f"{a.seed:03d}_{n:06d}", f"site {a.seed}/{n}"
         if not (looks / f"{name}{'abcde'[LOOKS[-1]]}.json").exists():
             render_ride(stage, looks, name, seed, ride(seed, library, f"site {a.seed}", n % 2 == 0), a.samples, LOOKS)
             print(name, flush=True)
-    shots = sorted(renders(looks), key=lambda r: r.name)
+    shots = list(renders(looks))
     export((r for r in shots if not held_back(r.name)), a.out / "train")
     export((r for r in shots if held_back(r.name)), a.out / "held-back")
 

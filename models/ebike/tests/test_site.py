@@ -6,8 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from packs import Render
+from packs import Render, renders
 from scenes.compose import compose
+from scenes.rides import ride
 from scenes.site import export, held_back
 from train.data import coco_shots
 
@@ -19,6 +20,13 @@ def test_rides_of_one_place_have_one_car_and_one_camera() -> None:
     assert np.array_equal(here.room.mesh.vertices, again.room.mesh.vertices)
     assert [(t.label, t.x) for t in here.things] != [(t.label, t.x) for t in again.things]
     assert here.cameras != elsewhere.cameras
+
+
+def test_rides_of_a_seed_are_those_that_judge() -> None:
+    """What ready models there are changes what stands in a car, not of which class it is."""
+    kept = {r.name: r.note["things"][0]["label"] for r in renders(Path(__file__).parents[1] / "judge" / "finer") if r.note["look"] == 0}
+    assert [ride(f"910/{n}", []).things[0].label for n in range(8)] == [kept[f"910_{n:06d}a"] for n in range(8)]
+    assert all(any(t.label == "ebike" for t in ride(f"910/{n}", [], ebike=True).things) for n in range(3))
 
 
 def test_a_rendered_site_is_what_export_writes(tmp_path: Path) -> None:
