@@ -1,6 +1,7 @@
 """Old model against new on held-back pictures: python compare.py --old ebike.onnx --new work/site/ebike.onnx --coco HELD_BACK [--clips clips]
 
-Each with the second look that lies beside it (second.onnx), as the server runs it, if there is one. Each is read where it falsely hits the same share of the pictures without an e-bike, as recall alone says nothing.
+Each with the second look that lies beside it (second.onnx), as the server runs it, if there is one, and where it falsely hits the same share of the
+pictures without an e-bike, as recall alone says nothing.
 Exit status: 0 the new one may be taken, 3 it may not (the reasons are printed), 2 too little to compare on.
 """
 

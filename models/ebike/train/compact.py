@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from .lean import constants, made_by
 
 KEPT, WIDE, SCALE = ".kept", ".wide", ".scale"  # behind a tensor's name: as kept, as floats, and what a channel is multiplied by
 APART, SIXTEEN = ".apart", "sixteen"  # what it differs by from the tensor it lies close to; a name for 16
@@ -36,13 +38,8 @@ def _paired(halves: np.ndarray) -> np.ndarray:
     return (high * 16 + low).astype(np.int8)
 
 
-def _unpaired(kept: np.ndarray) -> np.ndarray:
-    high = np.rint(kept.astype(np.float32) / 16)
-    return np.concatenate([high, kept - 16 * high])
-
-
 def _unpairing(name: str, wide: str, out: str) -> list[NodeProto]:
-    """Nodes that do what ``_unpaired`` does."""
+    """Nodes that take ``_paired`` halves apart again."""
     part, high, shifted, low = (f"{name}.{x}" for x in ("part", "high", "shifted", "low"))
     return [
         helper.make_node("Div", [wide, SIXTEEN], [part]),
@@ -98,34 +95,19 @@ def compacted(model: ModelProto, bytes_from: int = MANY) -> ModelProto:
     return model
 
 
-def _whole(graph: GraphProto, name: str) -> np.ndarray:
-    """A tensor that is kept small, as floats."""
-    tensors = {t.name: numpy_helper.to_array(t) for t in graph.initializer if t.name in (name + KEPT, name + SCALE)}
-    values = tensors[name + KEPT].astype(np.float32)
-    nearest = next((n.input[0] for n in graph.node if n.op_type == "Add" and n.input[1] == name + APART), None)
-    if nearest is not None:
-        return _whole(graph, nearest) + _unpaired(values) * tensors[name + SCALE]
-    return values * tensors.get(name + SCALE, 1)
-
-
 def restored(model: ModelProto) -> ModelProto:
     """The same model with all tensors as floats, as before ``compacted``; a model that never was is left as it is."""
     graph = model.graph
     names = [t.name.removesuffix(KEPT) for t in graph.initializer if t.name.endswith(KEPT)]
-    values = {name: _whole(graph, name) for name in names}
-    makers = {o: n for n in graph.node for o in n.output}
-    making, front = list[NodeProto](), list(names)
-    while front:
-        node = makers.get(front.pop())
-        if node is not None and node not in making:
-            making.append(node)
-            front += node.input
-    nodes = [n for n in graph.node if n not in making]
-    own = {name + x for name in names for x in (KEPT, SCALE)} | {SIXTEEN}
-    others = [t for t in graph.initializer if t.name not in own]
+    if not names:
+        return model
+    values, making = constants(model, names), made_by(graph, names)
+    made, read = {o for n in making for o in n.output}, {i for n in making for i in n.input}
+    nodes = [n for n in graph.node if not made.intersection(n.output)]
+    others = [t for t in graph.initializer if t.name not in read]
     del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes)
-    graph.initializer.extend([*others, *(numpy_helper.from_array(values[name], name) for name in names)])
+    graph.initializer.extend([*others, *(numpy_helper.from_array(v, name) for name, v in zip(names, values, strict=True))])
     onnx.checker.check_model(model)
     return model
 

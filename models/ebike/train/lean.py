@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import onnx
-from onnx import ModelProto, NodeProto, TensorProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper
 
 from networks import opened
 
 
-def constant(model: ModelProto, name: str) -> np.ndarray:
-    """What a tensor that depends on no input always is."""
-    makers = {o: n for n in model.graph.node for o in n.output}
-    needed, front = list[NodeProto](), [name]
-    while front:
-        node = makers.get(front.pop())
-        if node is not None and node not in needed:
-            needed.append(node)
-            front += [i for i in node.input if i]
-    held = {i for n in needed for i in n.input} | {name}
+def made_by(graph: GraphProto, names: Iterable[str]) -> list[NodeProto]:
+    """The nodes that some tensors are computed by, in the graph's order."""
+    wanted, nodes = set(names), list[NodeProto]()
+    for node in reversed(graph.node):
+        if wanted.intersection(node.output):
+            nodes.append(node)
+            wanted.update(node.input)
+    return nodes[::-1]
+
+
+def constants(model: ModelProto, names: Sequence[str]) -> list[np.ndarray]:
+    """What tensors that depend on no input always are."""
+    needed = made_by(model.graph, names)
+    held = {i for n in needed for i in n.input}.union(names)
     weights = [t for t in model.graph.initializer if t.name in held]
-    wanted = helper.make_tensor_value_info(name, TensorProto.INT64, None)
-    graph = helper.make_graph([n for n in model.graph.node if n in needed], "constant", [], [wanted], weights)
+    graph = helper.make_graph(needed, "constants", [], [ValueInfoProto(name=n) for n in names], weights)
     alone = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
-    return opened(alone.SerializeToString()).run(None, {})[0]
+    return opened(alone.SerializeToString()).run(list(names), {})
 
 
 def padding_melted(model: ModelProto) -> ModelProto:
@@ -37,7 +42,7 @@ def padding_melted(model: ModelProto) -> ModelProto:
         with_zeros = all(a.name != "mode" or a.s == b"constant" for a in pad.attribute) and not any(pad.input[2:])
         if not with_zeros or len(users) != 1 or users[0].op_type != "Conv":
             continue
-        before_n, before_c, top, left, after_n, after_c, bottom, right = (int(v) for v in constant(model, pad.input[1]))
+        before_n, before_c, top, left, after_n, after_c, bottom, right = (int(v) for v in constants(model, [pad.input[1]])[0])
         if before_n or before_c or after_n or after_c:
             continue
         (conv,) = users
