@@ -10,8 +10,8 @@ import numpy as np
 STRIDES = (8, 16, 32)
 PAD = 114
 MARGIN = 1.5  # side of the second look's crop, times the box's longer side: what is around a thing helps to tell what it is
-CANDIDATE_FLOOR = 0.04  # the detector's score from which on a second look is had
-SECOND_WEIGHT = 0.8  # the second look's share in the score
+CANDIDATE_FLOOR = 0.03  # the detector's score from which on a second look is had
+SECOND_WEIGHT = 0.9  # the second look's share in the score
 
 
 @dataclass(frozen=True)

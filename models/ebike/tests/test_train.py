@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from train.ahead import ahead  # noqa: E402
 from train.assign import corners, loss, match  # noqa: E402
-from train.augment import Mixer, Recipe, Shot, paste, warp  # noqa: E402
+from train.augment import Mixer, Recipe, Shot, paste, spoil, warp  # noqa: E402
 from train.export import load, mean  # noqa: E402
 from train.fit import rate  # noqa: E402
 
@@ -116,6 +116,18 @@ def test_mixer_draws_boxes_inside_the_picture() -> None:
         assert (boxes[:, :4] >= 0).all()
         assert (boxes[:, 2] <= 160).all()
         assert (boxes[:, 3] <= 96).all()
+
+
+def test_what_is_spoilt_mildly_shows_more_of_what_it_showed() -> None:
+    picture = np.kron(np.random.RandomState(3).randint(40, 220, (12, 20, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+
+    def likeness(mild: float, seed: int) -> float:
+        spoilt = spoil(random.Random(seed), np.random.RandomState(seed), picture, Recipe(mild=mild, stamp=0, grey=0))
+        return float(np.corrcoef(picture.ravel(), spoilt.ravel())[0, 1])
+
+    fully, mildly = (sorted(likeness(mild, seed) for seed in range(60)) for mild in (0.0, 1.0))
+    assert mildly[6] > fully[6] + 0.1, "the worst tenth is what cannot be recognised any more"
+    assert mildly[30] > fully[30]
 
 
 def test_rate_warms_up_and_ends_low() -> None:

@@ -27,6 +27,7 @@ class Shot:
 
 
 RIVALS = ("bicycle", "kick_scooter", "wheelchair", "pram", "trolley")
+MILD = 0.4  # how strongly pictures are spoilt that are to be spoilt little
 Boxes = list[list[float]]
 
 
@@ -42,6 +43,7 @@ class Recipe:
     grey: float = 0.08
     stamp: float = 0.3
     roughen: float = 0.5
+    mild: float = 0.0
     people: float = 0.35
     zoom: tuple[float, float] = (0.65, 1.6)
 
@@ -177,24 +179,29 @@ def roughen(r: random.Random, noise: np.random.RandomState, picture: np.ndarray)
 
 
 def spoil(r: random.Random, noise: np.random.RandomState, picture: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Colour, light, time stamps, smears, blur, small chips, noise and compression."""
-    if r.random() < recipe.roughen:
+    """Colour, light, time stamps, smears, blur, small chips, noise and compression; mildly, all of it is ``MILD`` as strong."""
+    mild = recipe.mild > 0 and r.random() < recipe.mild
+
+    def drawn(low: float, high: float, none: float) -> float:
+        return none + (MILD if mild else 1.0) * (r.uniform(low, high) - none)
+
+    if not mild and r.random() < recipe.roughen:
         picture = roughen(r, noise, picture)
     f = picture.astype(np.float32)
     if r.random() < 0.75:
         hsv = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV).astype(np.float32)
         hsv[..., 0] = (hsv[..., 0] + r.uniform(-9, 9)) % 180
-        hsv[..., 1] *= r.uniform(0.25, 1.35)
-        hsv[..., 2] *= r.uniform(0.55, 1.35)
+        hsv[..., 1] *= drawn(0.25, 1.35, 1)
+        hsv[..., 2] *= drawn(0.55, 1.35, 1)
         f = cv2.cvtColor(np.clip(hsv, 0, 255).astype(np.uint8), cv2.COLOR_HSV2BGR).astype(np.float32)
     if r.random() < 0.4:
-        f = 255 * (np.clip(f, 0, 255) / 255) ** r.uniform(0.6, 1.7)
+        f = 255 * (np.clip(f, 0, 255) / 255) ** drawn(0.6, 1.7, 1)
     if r.random() < 0.4:
-        f = (f - 128) * r.uniform(0.65, 1.5) + 128 + r.uniform(-25, 25)
+        f = (f - 128) * drawn(0.65, 1.5, 1) + 128 + drawn(-25, 25, 0)
     if r.random() < recipe.grey:  # night, infra-red
         f = np.repeat(f.mean(2, keepdims=True), 3, 2)
     if r.random() < 0.3:
-        f = f * np.array([r.uniform(0.85, 1.15) for _ in "bgr"], np.float32)
+        f = f * np.array([drawn(0.85, 1.15, 1) for _ in "bgr"], np.float32)
     h, w = f.shape[:2]
     if r.random() < 0.08:  # smear or half-covered lens
         blob = np.zeros((h, w), np.float32)
@@ -227,26 +234,28 @@ def spoil(r: random.Random, noise: np.random.RandomState, picture: np.ndarray, r
             )
     roll = r.random()
     if roll < 0.22:
-        k = r.choice((3, 5))
+        k = 3 if mild else r.choice((3, 5))
         picture = cv2.GaussianBlur(picture, (k, k), 0)
-    elif roll < 0.34:
+    elif roll < 0.34 and not mild:
         kernel = np.zeros((7, 7), np.float32)
         kernel[3] = 1 / 7
         turn = cv2.getRotationMatrix2D((3, 3), r.uniform(0, 180), 1)
         kernel = cv2.warpAffine(kernel, turn, (7, 7))
         picture = cv2.filter2D(picture, -1, kernel / max(kernel.sum(), 1e-3))
     elif roll < 0.6:
-        s = r.uniform(0.4, 0.85)
+        s = drawn(0.4, 0.85, 1)
         picture = cv2.resize(cv2.resize(picture, None, fx=s, fy=s, interpolation=cv2.INTER_AREA), (w, h))
     elif roll < 0.72:  # over-sharpened, as many cameras are
         picture = cv2.addWeighted(picture, 1.8, cv2.GaussianBlur(picture, (0, 0), 1.5), -0.8, 0)
     if r.random() < 0.55:
-        grain = noise.randn(h, w, 3 if r.random() < 0.5 else 1) * r.uniform(2, 13)
+        grain = noise.randn(h, w, 3 if r.random() < 0.5 else 1) * drawn(2, 13, 2)
         if r.random() < 0.4:
             grain = cv2.GaussianBlur(grain, (3, 3), 0).reshape(h, w, -1) * 1.6
         picture = np.clip(picture + grain, 0, 255).astype(np.uint8)
     for _ in range(r.choice((0, 1, 1, 2))):  # blocks of JPEG, twice as after a re-encoding
-        picture = cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, r.randint(15, 85)])[1], cv2.IMREAD_COLOR)
+        picture = cv2.imdecode(
+            cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, r.randint(40 if mild else 15, 85)])[1], cv2.IMREAD_COLOR
+        )
     return picture
 
 

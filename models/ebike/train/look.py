@@ -38,8 +38,8 @@ IMAGENET = {"ebike": (665, 670), "bicycle": (444, 671), "pram": (), "trolley": (
 CARS = (407, 436, 468, 479, 511, 581, 609, 627, 654, 656, 661, 675, 717, 734, 751, 817, 864, 867)
 CARS_APART = 1.4  # how far the loudest of them is above the labels' mean on half of all candidates
 # An e-bike's share from which on what the looks agree on counts, and how much of the doubter's counts below it: too little for an alarm (0.4 · 0.77, to the
-# power of 0.8, is 0.39, and alarms are raised from 0.46 on).
-SURE, HALF = 0.48, 0.4
+# power of 0.9, is 0.35, and alarms are raised from 0.54 on).
+SURE, HALF = 0.53, 0.4
 
 
 def padded(x: Tensor, conv: nn.Conv2d) -> Tensor:

@@ -34,7 +34,7 @@ from decode import inside_picture, look_at, overlap
 from networks import detections, opened
 
 from .ahead import ahead
-from .augment import Mixer
+from .augment import Mixer, Recipe
 from .compact import smaller
 from .data import Renders, coco_shots, cut_people, real_frames
 from .fit import average, rate, save
@@ -230,7 +230,7 @@ class Pool:
         return torch.tensor((len(self) / seen / len(LABELS)) ** 0.5, dtype=torch.float32)
 
 
-def restyled(x: Tensor, dice: np.random.RandomState, likely: float = 0.8, sharpness: float = 0.3) -> Tensor:
+def restyled(x: Tensor, dice: np.random.RandomState, likely: float, sharpness: float = 0.3) -> Tensor:
     """Maps [n, c, h, w] with other means and deviations of their channels: the style of a picture, without what it shows.
 
     Half the time they are mixed with another sample's (MixStyle, Zhou et al. 2021, arXiv 2104.02008; photographs are among them), half the time they
@@ -290,6 +290,13 @@ def main() -> None:
     p.add_argument("--fresh", type=int, default=24, help="new crops a step")
     p.add_argument("--draw", type=int, default=0, help="processes that draw crops ahead; 0 draws between steps")
     p.add_argument("--scramble", type=float, default=0.0, help="share of crops with another texture (train/vary.py)")
+    p.add_argument("--restyle", type=float, default=0.8, help="share of batches in another style (see restyled)")
+    p.add_argument(
+        "--mild",
+        type=float,
+        default=0.0,
+        help="share of pictures that are spoilt little, so that what they show can be seen (see augment.spoil)",
+    )
     p.add_argument("--fall", type=float, default=0.5, help="below 1 the rate falls sooner than by a cosine over the steps (see fit.rate)")
     p.add_argument(
         "--keep", type=int, nargs="*", default=[], help="steps whose averaged weights are kept as ema_STEP.pt: doubters (see look.Agreed)"
@@ -315,7 +322,7 @@ def main() -> None:
     if a.from_look and not state:
         look.load_state_dict(torch.load(a.from_look, map_location="cpu")["look"])
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    look.to(device)
+    look.to(device, memory_format=torch.channels_last)  # a third faster on a CPU
     optimiser, step = learning(look, a.rate, a.upper_rate), 0
     if state:
         look.load_state_dict(state["look"])
@@ -332,7 +339,7 @@ def main() -> None:
     people = cut_people(a.clips, a.base) if a.base else []
 
     def draw(seed: int) -> Iterator[list[Crop]]:
-        crops = Crops(Mixer(renders, real, seed, a.real_share, people=people), a.detector, seed)
+        crops = Crops(Mixer(renders, real, seed, a.real_share, Recipe(mild=a.mild), people), a.detector, seed)
         for n in itertools.count(1):
             yield [(packed(crop), label) for crop, label in crops.draw()]
             if n % 1000 == 0:
@@ -364,7 +371,7 @@ def main() -> None:
         x, y = (t.to(device) for t in pool.batch(a.batch))
         with torch.no_grad():
             maps = lower(varied(x, torch_dice, a.scramble))
-        logits = look.head(F.dropout(look.trunk.upper(restyled(maps, dice)), 0.2))
+        logits = look.head(F.dropout(look.trunk.upper(restyled(maps.contiguous(memory_format=torch.channels_last), dice, a.restyle)), 0.2))
         cost = F.cross_entropy(logits, y, weight=pool.weights().to(device), label_smoothing=0.05)
         optimiser.zero_grad()
         cost.backward()
