@@ -15,7 +15,7 @@ from compare import against, judge, reading
 from decode import PAD, SECOND_WEIGHT, Found, look_at
 from evaluate import Detector, Judged, Second, rule_as_shipped
 from networks import opened
-from train.compact import compacted, restored, smaller
+from train.compact import CUT, HALF_BYTE, _steps, compacted, restored, smaller
 from train.look import BLOCKS, EBIKE, HALF, LABELS, LOWER, MAPS, SIZE, SURE, WHEELCHAIR, Agreed, Look, relative
 from train.second import Lower, Pool, label_of, learning, packed, restyled, unpacked, widened
 from train.vary import KEPT_MARGIN, KEPT_SIDE, NEAREST, coloured, moved, scrambled, varied
@@ -289,6 +289,20 @@ def test_a_filter_close_to_an_earlier_one_is_kept_in_half_the_room(tmp_path: Pat
     assert {t.name: t.dims for t in back.graph.initializer} == plain
     assert opened(back.SerializeToString()).run(None, {"x": x.numpy()})[0] == pytest.approx(told, abs=1e-5)
     assert restored(back).ByteSize() == back.ByteSize()
+
+
+def test_what_is_rare_and_large_is_cut_where_all_else_gains_more() -> None:
+    dice = np.random.RandomState(2)
+    values = dice.randn(2, 400, 1, 1).astype(np.float32)
+    values[0, 7] = 12.0  # the second channel has nothing that is rare and large
+
+    def error(cut: tuple[float, ...]) -> np.ndarray:
+        kept, scale = _steps(values, HALF_BYTE, cut)
+        assert np.abs(kept).max() <= HALF_BYTE
+        return ((kept * scale - values) ** 2).sum((1, 2, 3))
+
+    assert error(CUT)[0] < 0.7 * error(())[0]
+    assert (error(CUT) <= error(())).all()
 
 
 def picture(ebike: bool, score: float) -> Judged:

@@ -37,7 +37,7 @@ def moved(x: Tensor, dice: torch.Generator) -> Tensor:
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def coloured(x: Tensor, dice: torch.Generator, likely: float = 0.6, grey: float = 0.1) -> Tensor:
+def coloured(x: Tensor, dice: torch.Generator, likely: float = 0.4, grey: float = 0.05) -> Tensor:
     """In another light: gains of the channels, contrast and brightness; some without any colour."""
     n = len(x)
     on = (_drawn(dice, n, 1, 1, 1) < likely).float()
