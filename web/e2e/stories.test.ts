@@ -95,7 +95,7 @@ beforeAll(async () => {
   if (!found) throw new Error("the demo has no camera with devices");
   liftCamera = found;
   // The clip's next round is a new stay, and a new alarm, at once; and whichever of them a story looks at holds the lift.
-  await demo.api("PATCH", `/cameras/${found.id}`, { overrides: { cooldown_s: 0, clear_after_s: 1, hold_score: 0.54 } });
+  await demo.api("PATCH", `/cameras/${found.id}`, { overrides: { cooldown_s: 0, clear_after_s: 2, hold_score: 0.54 } });
   guard = await open(browser, demo, {}, "/", (page) => page.addInitScript(watchTheClock));
 });
 
