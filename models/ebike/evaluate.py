@@ -13,6 +13,7 @@ import itertools
 import json
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -274,37 +275,64 @@ class Rule:
         return sum(self.seen) >= self.need
 
 
-def confirms(looks: Sequence[bool]) -> bool:
-    """Whether the rule would confirm anywhere in these looks."""
-    rule = Rule()
-    return any([rule.step(hit) for hit in looks])
+@dataclass
+class Ride:
+    """What was found on the looks of one rendered ride: the best e-bike score of each, and the best that is ahead of its rivals."""
+
+    kind: str
+    looks: list[tuple[float, float]] = field(default_factory=list)
+
+    def confirmed_at(self, score: float) -> int | None:
+        """The look, from 0 on, at which the rule confirms an e-bike."""
+        rule = Rule()
+        return next((n for n, (_, led) in enumerate(self.looks) if rule.step(led >= score)), None)
+
+
+def seen_rides(folder: Path, detect: Detector, margin: float) -> dict[str, Ride]:
+    """Rendered rides by name (see scenes/rides.py)."""
+    rides: dict[str, Ride] = {}
+    for r in renders(folder):
+        kinds = [t["label"] for t in r.note["things"] if t["label"] in CLASSES[:PERSON]]
+        ride = rides.setdefault(r.note["ride"], Ride("ebike" if "ebike" in kinds else kinds[0] if kinds else "nothing"))
+        found = detect(r.picture)
+        best, led = (max((f.score for f in boxes if f.label == EBIKE), default=0.0) for boxes in (found, ahead(found, margin)))
+        ride.looks.append((best, led))
+    return rides
 
 
 def judge_rides(folder: Path, detect: Detector, threshold: float, hold: float, margin: float) -> dict[str, object]:
-    """Rendered rides of rivals (see scenes/rides.py): falsely hit pictures, rides on which the rule would raise an alarm and those
-    on which it would hold the lift.
+    """Rides of rivals: falsely hit pictures, rides on which the rule would raise an alarm and those on which it would hold the lift.
+    Rides with an e-bike: those that the rule would find, and at which look.
 
     Pictures are counted by score alone; the rule also wants an e-bike box to be ahead of its rivals by ``margin``.
     """
-    rides: dict[str, list[tuple[float, float]]] = {}
-    kinds: dict[str, str] = {}
-    for r in renders(folder):
-        found = detect(r.picture)
-        best, led = (max((f.score for f in boxes if f.label == EBIKE), default=0.0) for boxes in (found, ahead(found, margin)))
-        rides.setdefault(r.note["ride"], []).append((best, led))
-        kinds[r.note["ride"]] = next((t["label"] for t in r.note["things"] if t["label"] in CLASSES[1:PERSON]), "nothing")
-    pictures = [best for looks in rides.values() for best, _ in looks]
-    alarmed, stopped = ([n for n, looks in rides.items() if confirms([led >= score for _, led in looks])] for score in (threshold, hold))
-    by_kind = {k: [sum(kinds[n] == k for n in group) for group in (rides, alarmed, stopped)] for k in sorted(set(kinds.values()))}
-    return {
-        "rides": len(rides),
-        "pictures": len(pictures),
-        f"false share at {threshold}": round(float(np.mean([best >= threshold for best in pictures])), 4),
-        f"false share at {hold}": round(float(np.mean([best >= hold for best in pictures])), 4),
-        "false alarms": alarmed,
-        "false stops": stopped,
-        "rides, false alarms and stops by rival": by_kind,
-    }
+    rides = seen_rides(folder, detect, margin)
+    rivals, ebikes = ({n: r for n, r in rides.items() if (r.kind == "ebike") == is_one} for is_one in (False, True))
+    out: dict[str, object] = {"rides": len(rides), "pictures": sum(len(r.looks) for r in rides.values())}
+
+    def share(of: dict[str, Ride], score: float) -> float:
+        return round(float(np.mean([best >= score for r in of.values() for best, _ in r.looks])), 4)
+
+    if rivals:
+        alarmed, stopped = ([n for n, r in rivals.items() if r.confirmed_at(score) is not None] for score in (threshold, hold))
+        by_kind = {
+            k: [sum(rides[n].kind == k for n in group) for group in (rivals, alarmed, stopped)]
+            for k in sorted({r.kind for r in rivals.values()})
+        }
+        out |= {
+            f"false share at {threshold}": share(rivals, threshold),
+            f"false share at {hold}": share(rivals, hold),
+            "false alarms": alarmed,
+            "false stops": stopped,
+            "rides, false alarms and stops by rival": by_kind,
+        }
+    if ebikes:
+        at = {score: [r.confirmed_at(score) for r in ebikes.values()] for score in (threshold, hold)}
+        out |= {f"e-bike rides found at {score}": sum(n is not None for n in looks) for score, looks in at.items()}
+        out |= {f"e-bike pictures hit at {score}": share(ebikes, score) for score in at}
+        out |= {f"confirmed at look, from {threshold} on": dict(sorted(Counter(n + 1 for n in at[threshold] if n is not None).items()))}
+        out |= {"e-bike rides missed": [n for n, looked in zip(ebikes, at[threshold], strict=True) if looked is None]}
+    return out
 
 
 def judge_clip(path: Path, detect: Detector, threshold: float, hold: float, every: int) -> dict[str, object]:
@@ -361,7 +389,7 @@ def main() -> None:
     p.add_argument("--hold", type=float, default=rule["hold_score"], help="the rule's score for holding the lift")
     p.add_argument("--margin", type=float, help="count e-bike boxes only when so far ahead of rivals, as the server's rule does")
     p.add_argument("--every", type=int, default=2, help="look at every n-th picture of a clip (2 = 5 looks a second)")
-    p.add_argument("--rides", type=Path, help="rendered rides of rivals, loose or packed")
+    p.add_argument("--rides", type=Path, help="rendered rides of rivals, or of e-bikes, loose or packed")
     p.add_argument("--rule-margin", type=float, default=rule["margin"], help="the rule's margin over rivals on rides")
     p.add_argument("--limit", type=int, help="judge only the first n renders")
     p.add_argument("--json", type=Path)

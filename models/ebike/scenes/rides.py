@@ -1,8 +1,9 @@
-"""Renders rides of rivals that training never sees: python -m scenes.rides OUT --seed 900 --count 200
+"""Renders rides that training never sees: python -m scenes.rides OUT --seed 900 --count 200
 
 A ride is five looks by one camera: a rival comes in through the open door and
 stands, people shift their weight, and no e-bike is there. Each look is OUT/SEED_NUMBERv.png with mask and note as
 ``scenes.dataset`` writes them. A rule that wants three of five looks must not trigger on any of these rides.
+With ``--ebike`` it is an e-bike that comes in, and the rule must trigger.
 Shapes are the ready models that training never loads and procedural ones of seeds it never uses.
 """
 
@@ -42,9 +43,9 @@ def ride(seed: str, library: list[assets.Ready], place: str | None = None, ebike
     raise ValueError(f"ride {seed}: nothing on wheels found a place")
 
 
-def unseen(folder: str | Path | None, stage: Stage) -> list[assets.Ready]:
-    """Ready models that training never loads, but for e-bikes; none without a folder."""
-    return [r for r in assets.load(Path(folder), assets.UNSEEN, stage) if r.source.label != "ebike"] if folder else []
+def unseen(folder: str | Path | None, stage: Stage, ebikes: bool = False) -> list[assets.Ready]:
+    """Ready models that training never loads, perhaps without e-bikes; none without a folder."""
+    return [r for r in assets.load(Path(folder), assets.UNSEEN, stage) if ebikes or r.source.label != "ebike"] if folder else []
 
 
 def moved(t: Placed, before: float, d: Dice) -> tuple[float, float, float]:
@@ -86,19 +87,20 @@ def main() -> None:
     p.add_argument("--seed", type=int, default=900)
     p.add_argument("--start", type=int, default=0)
     p.add_argument("--count", type=int, default=200)
+    p.add_argument("--ebike", action="store_true", help="rides of e-bikes instead of rivals")
     p.add_argument("--samples", type=int, default=3)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--assets", type=Path, default=os.environ.get("YUNTI_ASSETS"), help="folder with unclear/ models")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     stage = Stage(a.threads)
-    library = unseen(a.assets, stage)
+    library = unseen(a.assets, stage, a.ebike)
     for n in range(a.start, a.start + a.count):
         name = f"{a.seed:03d}_{n:06d}"
         if (a.out / f"{name}e.json").exists():
             continue
         began = time.monotonic()
-        render_ride(stage, a.out, name, f"{a.seed}/{n}", ride(f"{a.seed}/{n}", library), a.samples)
+        render_ride(stage, a.out, name, f"{a.seed}/{n}", ride(f"{a.seed}/{n}", library, ebike=a.ebike), a.samples)
         print(f"{name} {time.monotonic() - began:.1f} s", flush=True)
 
 
