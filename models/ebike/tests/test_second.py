@@ -259,6 +259,17 @@ def test_a_smaller_file_computes_nearly_the_same(tmp_path: Path) -> None:
     assert compacted(back).ByteSize() < before / 1.7
 
 
+def test_the_first_large_filters_may_stay_half_floats(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, x, path = Twice(0.5), torch.randn(2, 64, 4, 4), tmp_path / "net.onnx"
+    torch.onnx.export(net.eval(), (x,), str(path), input_names=["x"], opset_version=17, dynamo=False)
+    smaller(path, first=1)
+    kinds = {t.name.split(".")[0]: t.data_type for t in onnx.load(path).graph.initializer if t.name.endswith("weight.kept")}
+    assert kinds == {"first": onnx.TensorProto.FLOAT16, "second": onnx.TensorProto.INT8}
+    off = np.abs(opened(path).run(None, {"x": x.numpy()})[0] - net(x).detach().numpy())
+    assert off[:, :96].max() < 1e-3 < off[:, 96:].max()
+
+
 class Twice(torch.nn.Module):
     """Two convolutions of the same shape, the second as far from the first as is said."""
 

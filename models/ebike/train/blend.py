@@ -1,7 +1,7 @@
 """Writes second.onnx as the mean of some runs: python -m train.blend --start lite2.pth --weights work/a/ema.pt work/b/ema.pt --shares 0.75 0.25 --out second.onnx
 
 Runs from the same start lie in one valley; their mean holds up better on what is unlike the renders (see ``train.export``). ``--even`` are runs with places
-balanced, whose mean has to agree with that of the others; ``--doubters`` are runs of 100 to 200 steps, whose mean doubts them (see ``look.Agreed``).
+balanced, whose mean has to agree with that of ``--weights``; ``--doubters`` are runs of 100 to 200 steps, whose mean doubts them (see ``look.Agreed``).
 """
 
 from __future__ import annotations

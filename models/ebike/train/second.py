@@ -35,7 +35,7 @@ from networks import detections, opened
 
 from .ahead import ahead
 from .augment import Mixer, Recipe
-from .compact import smaller
+from .compact import FIRST, smaller
 from .data import Renders, coco_shots, cut_people, real_frames
 from .fit import average, rate, save
 from .lean import padding_melted
@@ -265,7 +265,7 @@ def learning(look: Look, rate: float, upper_rate: float) -> torch.optim.AdamW:
 
 def export(look: Look | Agreed, out: Path) -> None:
     write(look.cpu().eval(), out, "labels")
-    smaller(out)
+    smaller(out, first=FIRST)
     print(f"{out.name}: {out.stat().st_size / 1e6:.2f} MB", flush=True)
 
 
