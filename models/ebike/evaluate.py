@@ -307,7 +307,8 @@ def judge_rides(folder: Path, detect: Detector, threshold: float, hold: float, m
     Pictures are counted by score alone; the rule also wants an e-bike box to be ahead of its rivals by ``margin``.
     """
     rides = seen_rides(folder, detect, margin)
-    rivals, ebikes = ({n: r for n, r in rides.items() if (r.kind == "ebike") == is_one} for is_one in (False, True))
+    rivals = {n: r for n, r in rides.items() if r.kind != "ebike"}
+    ebikes = {n: r for n, r in rides.items() if r.kind == "ebike"}
     out: dict[str, object] = {"rides": len(rides), "pictures": sum(len(r.looks) for r in rides.values())}
 
     def share(of: dict[str, Ride], score: float) -> float:
@@ -327,11 +328,15 @@ def judge_rides(folder: Path, detect: Detector, threshold: float, hold: float, m
             "rides, false alarms and stops by rival": by_kind,
         }
     if ebikes:
-        at = {score: [r.confirmed_at(score) for r in ebikes.values()] for score in (threshold, hold)}
-        out |= {f"e-bike rides found at {score}": sum(n is not None for n in looks) for score, looks in at.items()}
-        out |= {f"e-bike pictures hit at {score}": share(ebikes, score) for score in at}
-        out |= {f"confirmed at look, from {threshold} on": dict(sorted(Counter(n + 1 for n in at[threshold] if n is not None).items()))}
-        out |= {"e-bike rides missed": [n for n, looked in zip(ebikes, at[threshold], strict=True) if looked is None]}
+        found, held = ({n: look for n, r in ebikes.items() if (look := r.confirmed_at(score)) is not None} for score in (threshold, hold))
+        out |= {
+            f"e-bike rides found at {threshold}": len(found),
+            f"e-bike rides found at {hold}": len(held),
+            f"e-bike pictures hit at {threshold}": share(ebikes, threshold),
+            f"e-bike pictures hit at {hold}": share(ebikes, hold),
+            f"confirmed at look, from {threshold} on": dict(sorted(Counter(look + 1 for look in found.values()).items())),
+            "e-bike rides missed": [n for n in ebikes if n not in found],
+        }
     return out
 
 

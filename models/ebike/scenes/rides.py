@@ -44,7 +44,7 @@ def ride(seed: str, library: list[assets.Ready], place: str | None = None, ebike
 
 
 def unseen(folder: str | Path | None, stage: Stage, ebikes: bool = False) -> list[assets.Ready]:
-    """Ready models that training never loads, perhaps without e-bikes; none without a folder."""
+    """Ready models that training never loads, e-bikes only where they are asked for; none without a folder."""
     return [r for r in assets.load(Path(folder), assets.UNSEEN, stage) if ebikes or r.source.label != "ebike"] if folder else []
 
 

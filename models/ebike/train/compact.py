@@ -65,8 +65,9 @@ def _unpairing(name: str, wide: str, out: str) -> list[NodeProto]:
 
 
 def compacted(model: ModelProto, bytes_from: int = MANY, first: int = 0) -> ModelProto:
-    """The same model with its large tensors kept small; the ``first`` so many filters that are to become bytes stay half floats."""
-    graph, large, front = model.graph, 0, list[NodeProto]()
+    """The same model with its large tensors kept small; ``first`` so many of the filters large enough to become bytes stay half floats."""
+    graph, front = model.graph, list[NodeProto]()
+    seen = 0  # filters that are large enough to become bytes
     whole: dict[tuple[int, ...], dict[str, np.ndarray]] = {}  # filters kept by themselves, by shape, as they come out again
 
     def keep(values: np.ndarray, name: str) -> None:
@@ -82,9 +83,9 @@ def compacted(model: ModelProto, bytes_from: int = MANY, first: int = 0) -> Mode
             continue
         values, wide = numpy_helper.to_array(t), t.name + WIDE
         graph.initializer.remove(t)
-        wide_enough = len(t.dims) == 4 and values.size >= bytes_from
-        large += wide_enough
-        if not wide_enough or large <= first:
+        is_large = len(t.dims) == 4 and values.size >= bytes_from
+        seen += is_large
+        if not is_large or seen <= first:
             keep(values.astype(np.float16), t.name + KEPT)
             front.append(helper.make_node("Cast", [t.name + KEPT], [t.name], to=TensorProto.FLOAT))
             continue
