@@ -10,12 +10,14 @@ import numpy as np
 import onnx
 import pytest
 import torch
+import torch.nn.functional as F
 
 from compare import against, judge, reading
 from decode import PAD, SECOND_WEIGHT, Found, look_at
 from evaluate import Detector, Judged, Second, rule_as_shipped
 from networks import opened
 from train.compact import CUT, HALF_BYTE, _steps, compacted, restored, smaller
+from train.gap import measured
 from train.look import BLOCKS, EBIKE, HALF, LABELS, LOWER, MAPS, SIZE, SURE, WHEELCHAIR, Agreed, Look, relative
 from train.second import Lower, Pool, label_of, learning, packed, restyled, unpacked, widened
 from train.vary import KEPT_MARGIN, KEPT_SIDE, NEAREST, coloured, moved, scrambled, varied
@@ -369,3 +371,13 @@ def test_a_new_model_must_not_lose(found: int, lift: int, wheelchair: int, reaso
 def test_the_judge_asks_for_what_the_server_asks_for() -> None:
     rule = rule_as_shipped()
     assert 0 < rule["keep_score"] < rule["min_score"] < rule["hold_score"] < 1
+
+
+def test_what_a_look_knows_is_the_mean_over_labels() -> None:
+    labels = torch.tensor([0, 0, 0, 3, 7])
+    logits = F.one_hot(torch.tensor([0, 0, 3, 3, 0]), len(LABELS)).float() * 20
+    k = measured(logits, labels)
+    assert k.right == pytest.approx((2 / 3 + 1 + 0) / 3)  # not 3 of 5
+    assert k.loss == pytest.approx((20 / 3 + 0 + 20) / 3, abs=1e-3)
+    # two e-bikes above the wheelchair and level with what is nothing, one level with the wheelchair and below the other
+    assert k.order == pytest.approx((2 * 1.5 + 0.5) / 6, abs=1e-3)
