@@ -17,7 +17,7 @@ from decode import PAD, SECOND_WEIGHT, Found, look_at
 from evaluate import Detector, Judged, Second, rule_as_shipped
 from networks import opened
 from train.compact import CUT, HALF_BYTE, _steps, compacted, restored, smaller
-from train.gap import measured
+from train.gap import crops, known, maps_of, measured
 from train.look import BLOCKS, EBIKE, HALF, LABELS, LOWER, MAPS, SIZE, SURE, WHEELCHAIR, Agreed, Look, relative
 from train.second import Lower, Pool, label_of, learning, packed, restyled, unpacked, widened
 from train.vary import KEPT_MARGIN, KEPT_SIDE, NEAREST, coloured, moved, scrambled, varied
@@ -381,3 +381,26 @@ def test_what_a_look_knows_is_the_mean_over_labels() -> None:
     assert k.loss == pytest.approx((20 / 3 + 0 + 20) / 3, abs=1e-3)
     # two e-bikes above the wheelchair and level with what is nothing, one level with the wheelchair and below the other
     assert k.order == pytest.approx((2 * 1.5 + 0.5) / 6, abs=1e-3)
+
+
+def test_crops_of_renders_become_maps_of_the_lower_part(tmp_path: Path) -> None:
+    picture, mask = np.full((208, 416, 3), 90, np.uint8), np.zeros((208, 416), np.uint8)
+    mask[40:160, 100:260] = 1
+    cv2.imwrite(str(tmp_path / "001_000000a.png"), picture)
+    cv2.imwrite(str(tmp_path / "001_000000a.mask.png"), mask)
+    (tmp_path / "001_000000a.json").write_text(
+        json.dumps({"things": [{"label": "ebike"}], "view": "ceiling", "objects": [{"label": "ebike"}]})
+    )
+    drawn = crops(tmp_path, None, 6, mild=1.0)
+    look = Look()
+    maps, labels = maps_of(drawn, Lower(look.trunk))
+    assert len(drawn) >= 6
+    assert maps.shape == (len(drawn), *MAPS)
+    assert labels.tolist() == [label for _, label in drawn]
+    assert 0 in labels
+    assert 0 <= known(look, maps, labels).right <= 1
+
+
+def test_renders_that_are_not_there_are_said(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no renders in"):
+        crops(tmp_path, None, 6, mild=1.0)

@@ -20,7 +20,7 @@ from torch import Tensor
 from .augment import Mixer, Recipe
 from .data import Renders
 from .look import EBIKE, LABELS, Look, published
-from .second import Crop, Crops, Lower, unpacked
+from .second import Crop, Crops, Lower, packed, unpacked
 from .vary import varied
 
 SEED = 1
@@ -52,7 +52,7 @@ def crops(folder: Path, detector: Path | None, count: int, mild: float) -> list[
         raise SystemExit(f"no renders in {folder}: render some with scenes.dataset")
     source, drawn = Crops(Mixer(renders, [], SEED, 0.0, Recipe(mild=mild)), detector, SEED), []
     while len(drawn) < count:
-        drawn += source.draw()
+        drawn += [(packed(crop), label) for crop, label in source.draw()]
     print(
         f"{folder}: {len(drawn)} crops, {dict(zip(LABELS, np.bincount([k for _, k in drawn], minlength=len(LABELS)).tolist(), strict=True))}"
     )
