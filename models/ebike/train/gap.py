@@ -20,7 +20,7 @@ from torch import Tensor
 from .augment import Mixer, Recipe
 from .data import Renders
 from .look import EBIKE, LABELS, Look, published
-from .second import Crop, Crops, Lower, packed, unpacked
+from .second import Crop, Crops, Lower, batch_of, counted
 from .vary import varied
 
 SEED = 1
@@ -52,10 +52,8 @@ def crops(folder: Path, detector: Path | None, count: int, mild: float) -> list[
         raise SystemExit(f"no renders in {folder}: render some with scenes.dataset")
     source, drawn = Crops(Mixer(renders, [], SEED, 0.0, Recipe(mild=mild)), detector, SEED), []
     while len(drawn) < count:
-        drawn += [(packed(crop), label) for crop, label in source.draw()]
-    print(
-        f"{folder}: {len(drawn)} crops, {dict(zip(LABELS, np.bincount([k for _, k in drawn], minlength=len(LABELS)).tolist(), strict=True))}"
-    )
+        drawn += source.draw()
+    print(f"{folder}: {len(drawn)} crops, {counted(np.array([label for _, label in drawn]))}", flush=True)
     return drawn
 
 
@@ -63,8 +61,7 @@ def maps_of(drawn: list[Crop], lower: Lower) -> tuple[Tensor, Tensor]:
     """What the lower part makes of the crops, each seen one way of many (``train.vary``), and what they show."""
     dice, maps = torch.Generator().manual_seed(SEED), []
     for at in range(0, len(drawn), 128):
-        x = np.stack([unpacked(crop) for crop, _ in drawn[at : at + 128]]).transpose(0, 3, 1, 2).astype(np.float32)
-        maps.append(lower(varied(torch.from_numpy(x), dice)))
+        maps.append(lower(varied(batch_of(crop for crop, _ in drawn[at : at + 128]), dice)))
     return torch.cat(maps), torch.tensor([label for _, label in drawn])
 
 

@@ -17,7 +17,7 @@ import itertools
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -93,6 +93,30 @@ def label_of(box: np.ndarray, truth: np.ndarray, wide: np.ndarray) -> int | None
     return PERSON if len(people) and overlap(box[None], people[:, :4])[0].max() > 0.35 else NOTHING
 
 
+Crop = tuple[bytes, int]  # as it is kept, and what it shows
+
+
+def packed(crop: np.ndarray) -> bytes:
+    """A crop [side, side, 3] as a good JPEG: a seventh of its bytes, so that a pool may hold a hundred thousand."""
+    return cv2.imencode(
+        ".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    )[1].tobytes()
+
+
+def unpacked(crop: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(crop, np.uint8), cv2.IMREAD_COLOR)
+
+
+def batch_of(crops: Iterable[bytes]) -> Tensor:
+    """Crops as they are kept to [n, 3, KEPT_SIDE, KEPT_SIDE] BGR 0..255."""
+    return torch.from_numpy(np.stack([unpacked(crop) for crop in crops]).transpose(0, 3, 1, 2).astype(np.float32))
+
+
+def counted(labels: np.ndarray) -> dict[str, int]:
+    """How many of each label."""
+    return dict(zip(LABELS, np.bincount(labels, minlength=len(LABELS)).tolist(), strict=True))
+
+
 class Crops:
     """Draws crops and their labels."""
 
@@ -112,9 +136,9 @@ class Crops:
         at = box[:2] + (box[2:] - box[:2] - size) * [self._r.random(), self._r.random()]
         return np.concatenate([at, at + size])
 
-    def draw(self) -> list[tuple[np.ndarray, int]]:
+    def draw(self) -> list[Crop]:
         picture, truth = self._mixer.draw(*self._r.choice(CANVASES))
-        return [(look_at(picture, tuple(box), KEPT_SIDE, KEPT_MARGIN), label) for box, label in self.boxes(picture, truth)]
+        return [(packed(look_at(picture, tuple(box), KEPT_SIDE, KEPT_MARGIN)), label) for box, label in self.boxes(picture, truth)]
 
     def boxes(self, picture: np.ndarray, truth: np.ndarray) -> list[tuple[np.ndarray, int]]:
         """What to look at in a picture whose things are known, and what it shows."""
@@ -182,20 +206,6 @@ class Lower:
         return torch.from_numpy(np.concatenate(parts))
 
 
-Crop = tuple[bytes, int]  # as it is kept, and what it shows
-
-
-def packed(crop: np.ndarray) -> bytes:
-    """A crop [side, side, 3] as a good JPEG: a seventh of its bytes, so that a pool may hold a hundred thousand."""
-    return cv2.imencode(
-        ".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    )[1].tobytes()
-
-
-def unpacked(crop: bytes) -> np.ndarray:
-    return cv2.imdecode(np.frombuffer(crop, np.uint8), cv2.IMREAD_COLOR)
-
-
 class Pool:
     """The last crops drawn and their labels; a full pool drops its oldest."""
 
@@ -221,8 +231,7 @@ class Pool:
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
         """Crops [size, 3, KEPT_SIDE, KEPT_SIDE] BGR 0..255 and what they show."""
         at = self._dice.randint(0, len(self), size)
-        crops = np.stack([unpacked(self._crops[k]) for k in at])
-        return torch.from_numpy(crops.transpose(0, 3, 1, 2).astype(np.float32)), torch.from_numpy(self.labels[at])
+        return batch_of(self._crops[k] for k in at), torch.from_numpy(self.labels[at])
 
     def weights(self) -> Tensor:
         """Of each label in the loss: the rarer the heavier, by the square root."""
@@ -341,7 +350,7 @@ def main() -> None:
     def draw(seed: int) -> Iterator[list[Crop]]:
         crops = Crops(Mixer(renders, real, seed, a.real_share, Recipe(mild=a.mild), people), a.detector, seed)
         for n in itertools.count(1):
-            yield [(packed(crop), label) for crop, label in crops.draw()]
+            yield crops.draw()
             if n % 1000 == 0:
                 renders.refresh()
 
@@ -359,9 +368,7 @@ def main() -> None:
     lower = Lower(look.trunk) if device == "cpu" else look.trunk.lower
     pool = Pool(drawn, a.pool, first)
     pool.fill(a.pool)
-    print(
-        f"pool of {len(pool)} crops, {dict(zip(LABELS, np.bincount(pool.labels, minlength=len(LABELS)).tolist(), strict=True))}", flush=True
-    )
+    print(f"pool of {len(pool)} crops, {counted(pool.labels)}", flush=True)
     dice, torch_dice = np.random.RandomState(a.seed * 7 + step), torch.Generator().manual_seed(a.seed * 7 + step)
     cost_sum, right, seen = 0.0, np.zeros(len(LABELS)), np.zeros(len(LABELS))
     while step < min(a.steps, a.until) and time.monotonic() - began < a.minutes * 60:
