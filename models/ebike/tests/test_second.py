@@ -17,9 +17,10 @@ from decode import PAD, SECOND_WEIGHT, Found, look_at
 from evaluate import Detector, Judged, Second, rule_as_shipped
 from networks import opened
 from train.compact import CUT, HALF_BYTE, _steps, compacted, restored, smaller
+from train.crops import Pool, label_of, packed, unpacked, widened
 from train.gap import crops, known, maps_of, measured
 from train.look import BLOCKS, EBIKE, HALF, LABELS, LOWER, MAPS, SIZE, SURE, WHEELCHAIR, Agreed, Look, relative
-from train.second import Lower, Pool, label_of, learning, packed, restyled, unpacked, widened
+from train.second import Lower, learning, restyled
 from train.vary import KEPT_MARGIN, KEPT_SIDE, NEAREST, coloured, moved, scrambled, varied
 
 

@@ -98,6 +98,29 @@ def cut_people(clips: Path | None, base: Path, every: int = 6) -> list[Shot]:
     return out
 
 
+def rendered_people(shots: Iterable[Shot], most: int, seed: int) -> list[Shot]:
+    """Up to ``most`` people cut out of renders: those that nothing touches and no edge cuts, so that they may stand before something else."""
+    dice, out, seen = np.random.RandomState(seed), list[Shot](), set[int]()
+    for shot in shots:
+        if id(shot) not in seen:  # where places are balanced, many are listed several times
+            seen.add(id(shot))
+            out += [p for i, name in enumerate(shot.labels) if name == "person" and (p := _whole(shot, i + 1)) is not None]
+    return [out[k] for k in dice.permutation(len(out))[:most]]
+
+
+def _whole(shot: Shot, index: int, tall: int = 60, wide: int = 25, touched: float = 0.08) -> Shot | None:
+    """One person alone, if at least so large (pixels) and with no more than that share of the outline at other things."""
+    here = (shot.mask == index).astype(np.uint8)
+    x, y, w, h = cv2.boundingRect(here)
+    if h < tall or w < wide or x == 0 or y == 0 or x + w == here.shape[1] or y + h == here.shape[0]:
+        return None
+    outline = cv2.dilate(here, np.ones((5, 5), np.uint8)) > here
+    largest = cv2.connectedComponentsWithStats(here)[2][1:, cv2.CC_STAT_AREA].max()
+    if (shot.mask[outline] > 0).mean() > touched or largest < 0.97 * here.sum():
+        return None
+    return Shot(shot.picture[y : y + h, x : x + w].copy(), here[y : y + h, x : x + w].copy(), ("person",))
+
+
 def _cut(frame: np.ndarray, nobody: np.ndarray, box: tuple[float, float, float, float], margin: int = 6) -> Shot | None:
     h, w = frame.shape[:2]
     x0, y0, x1, y1 = max(0, int(box[0]) - margin), max(0, int(box[1]) - margin), min(w, int(box[2]) + margin), min(h, int(box[3]) + margin)

@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .augment import Mixer, Recipe
+from .crops import Crop, Crops, batch_of, counted
 from .data import Renders
 from .look import EBIKE, LABELS, Look, published
-from .second import Crop, Crops, Lower, batch_of, counted
+from .second import Lower
 from .vary import varied
 
 SEED = 1
