@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import traceback
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 DRAWN, END, FAILED = range(3)
+ROOM = 1 << 20  # bytes that wait in a line: as many crops as one step learns from, so that they are drawn while it learns
 
 
 def _fill(line: Connection, draw: Callable[[int], Iterator], seed: int) -> None:
@@ -24,7 +26,7 @@ def _fill(line: Connection, draw: Callable[[int], Iterator], seed: int) -> None:
 
 
 def ahead(draw: Callable[[int], Iterator[T]], seeds: list[int]) -> Iterator[T]:
-    """What ``draw`` yields for each seed, each in a process of its own, in the order in which it is ready; each keeps one ready.
+    """What ``draw`` yields for each seed, each in a process of its own, in the order in which it is ready; each goes ahead by what its line has room for.
 
     Processes are forked: what ``draw`` holds on to (thousands of renders) is shared and not copied. They end with this process.
 
@@ -35,6 +37,8 @@ def ahead(draw: Callable[[int], Iterator[T]], seeds: list[int]) -> Iterator[T]:
     workers, lines = [], []
     for seed in seeds:
         line, end = fork.Pipe(duplex=False)
+        if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
+            fcntl.fcntl(end.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
         workers.append(fork.Process(target=_fill, args=(end, draw, seed), daemon=True))
         workers[-1].start()
         end.close()  # so that the line ends when the worker does
