@@ -20,7 +20,7 @@ from train.compact import CUT, HALF_BYTE, _steps, compacted, restored, smaller
 from train.crops import Pool, label_of, packed, unpacked, widened
 from train.gap import crops, known, maps_of, measured
 from train.look import BLOCKS, EBIKE, HALF, LABELS, LOWER, MAPS, SIZE, SURE, WHEELCHAIR, Agreed, Look, relative
-from train.second import Lower, learning, restyled
+from train.second import Lower, Run, learning, restyled
 from train.vary import KEPT_MARGIN, KEPT_SIDE, NEAREST, coloured, moved, scrambled, varied
 
 
@@ -53,6 +53,31 @@ TRUTH = np.array([[10, 10, 60, 60, 0], [20, 0, 50, 50, 6], [100, 10, 140, 60, 3]
 )
 def test_label_of_says_nothing_where_it_cannot(box: tuple[int, ...], label: int | None) -> None:
     assert label_of(np.array(box, np.float32), TRUTH, widened(TRUTH)) == label
+
+
+def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    maps, labels, weights = (
+        torch.rand(4, *MAPS, generator=torch.Generator().manual_seed(1)),
+        torch.tensor([0, 3, 6, 7]),
+        torch.ones(len(LABELS)),
+    )
+
+    def run() -> Run:
+        return Run(tmp_path, Look(), rate=1e-3, upper_rate=1e-4, decay=0.9, device="cpu")
+
+    whole = run()
+    for _ in range(2):
+        whole.learn(maps, labels, weights, 1.0)
+    whole.keep()
+    taken_up = run()
+    assert taken_up.step == 2
+    costs = []
+    for r in (whole, taken_up):
+        torch.manual_seed(3)  # what is dropped
+        costs.append(r.learn(maps, labels, weights, 0.5)[0])
+    assert costs[0] == costs[1]
+    for a, b in ((whole.look, taken_up.look), (whole.average, taken_up.average)):
+        assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
 
 
 def test_look_gives_shares() -> None:

@@ -198,7 +198,7 @@ def drawn(a: argparse.Namespace, first: int) -> Iterator[list[Crop]]:
     for folder in a.coco:
         real += coco_shots(folder)
     people = cut_people(a.clips, a.base) if a.base else []
-    people += rendered_people(renders.shots, a.crowd, a.seed)
+    people += rendered_people(renders.shots, a.crowd, a.seed) if a.crowd else []
     print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}, people {len(people)}", flush=True)
     recipe = Recipe(mild=a.mild, people=CROWDED if a.crowd else Recipe.people)
 
