@@ -100,12 +100,10 @@ def cut_people(clips: Path | None, base: Path, every: int = 6) -> list[Shot]:
 
 def rendered_people(shots: Iterable[Shot], most: int, seed: int) -> list[Shot]:
     """Up to ``most`` people cut out of renders: those that nothing touches and no edge cuts, so that they may stand before something else."""
-    dice, out, seen = np.random.RandomState(seed), list[Shot](), set[int]()
-    for shot in shots:
-        if id(shot) not in seen:  # where places are balanced, many are listed several times
-            seen.add(id(shot))
-            out += [p for i, name in enumerate(shot.labels) if name == "person" and (p := _whole(shot, i + 1)) is not None]
-    return [out[k] for k in dice.permutation(len(out))[:most]]
+    out = list[Shot]()
+    for shot in dict.fromkeys(shots):  # where places are balanced, many are listed several times
+        out += [p for i, name in enumerate(shot.labels) if name == "person" and (p := _whole(shot, i + 1)) is not None]
+    return [out[k] for k in np.random.RandomState(seed).permutation(len(out))[:most]]
 
 
 def _whole(shot: Shot, index: int, tall: int = 60, wide: int = 25, touched: float = 0.08) -> Shot | None:
