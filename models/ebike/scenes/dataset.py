@@ -76,6 +76,7 @@ def main() -> None:
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--start", type=int, default=0)
     p.add_argument("--count", type=int, default=100)
+    p.add_argument("--every", type=int, default=1, help="only each so-manieth, so that several processes share them")
     p.add_argument("--seconds", type=float, default=1e9)
     p.add_argument(
         "--samples",
@@ -96,7 +97,7 @@ def main() -> None:
     stage = Stage(a.threads)
     library = assets.load(Path(a.assets), assets.UNSEEN if a.unseen else assets.CLEAN, stage) if a.assets else []
     began = time.monotonic()
-    for n in range(a.start, a.start + a.count):
+    for n in range(a.start, a.start + a.count, a.every):
         name = f"{a.seed:03d}_{n:06d}"
         if (a.out / f"{name}{'abcdefgh'[a.views - 1]}.json").exists():
             continue

@@ -87,6 +87,7 @@ def main() -> None:
     p.add_argument("--seed", type=int, default=900)
     p.add_argument("--start", type=int, default=0)
     p.add_argument("--count", type=int, default=200)
+    p.add_argument("--every", type=int, default=1, help="only each so-manieth, so that several processes share them")
     p.add_argument("--ebike", action="store_true", help="rides of e-bikes instead of rivals")
     p.add_argument("--samples", type=int, default=3)
     p.add_argument("--threads", type=int, default=2)
@@ -95,7 +96,7 @@ def main() -> None:
     a.out.mkdir(parents=True, exist_ok=True)
     stage = Stage(a.threads)
     library = unseen(a.assets, stage, a.ebike)
-    for n in range(a.start, a.start + a.count):
+    for n in range(a.start, a.start + a.count, a.every):
         name = f"{a.seed:03d}_{n:06d}"
         if (a.out / f"{name}e.json").exists():
             continue
