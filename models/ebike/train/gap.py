@@ -1,6 +1,6 @@
 """How much of what a second look knows it knows of its own renders only.
 
-    python -m train.gap --start lite2.pth --detector ebike.onnx --weights work/on/ema.pt --learnt renders --new work/renders603
+    python -m train.gap --detector ebike.onnx --weights work/on/ema.pt --learnt renders --new work/renders603
 
 Crops are drawn as ``train.second`` draws them, from renders that the look has learnt from and from renders of other seeds that it has not. Where
 it does much better on the first, it has learnt them by heart, and more renders help; where both are alike, longer training or a larger net may.
@@ -73,7 +73,6 @@ def known(look: Look, maps: Tensor, labels: Tensor) -> Known:
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--start", type=Path, required=True, help="EfficientNet-Lite2 weights (efficientnet-lite2-9656183e.pth)")
     p.add_argument("--detector", type=Path, help="ONNX file whose candidates are looked at")
     p.add_argument("--weights", type=Path, nargs="+", required=True, help="ema.pt of some runs, each measured by itself")
     p.add_argument("--learnt", type=Path, required=True, help="renders that they have learnt from")
@@ -82,7 +81,7 @@ def main() -> None:
     p.add_argument("--mild", type=float, default=0.75, help="share of pictures that are spoilt little")
     a = p.parse_args()
     torch.set_num_threads(1)
-    look = published(a.start)[0]
+    look = published()[0]
     lower = Lower(look.trunk)
     seen = {name: maps_of(crops(folder, a.detector, a.count, a.mild), lower) for name, folder in (("learnt", a.learnt), ("new", a.new))}
     for weights in a.weights:

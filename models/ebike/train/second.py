@@ -1,4 +1,4 @@
-"""Trains the second look: python -m train.second --start lite2.pth --detector ebike.onnx --renders work/renders --out work/look
+"""Trains the second look: python -m train.second --detector ebike.onnx --renders work/renders --out work/look
 
 Crops of augmented renders (``train.crops``) are learnt from many times over, each time seen differently (``train.vary``) and in
 another style (``restyled``). The lower part of the net stays as published, and norms keep
@@ -180,9 +180,9 @@ class Tally:
         return cost, shares
 
 
-def begun(start: Path, other: Path | None) -> Look:
+def begun(other: Path | None) -> Look:
     """The published net with the head that ImageNet gives it, or what another run became."""
-    look, weight, bias = published(start)
+    look, weight, bias = published()
     with torch.no_grad():
         look.head.weight.copy_(weight)
         look.head.bias.copy_(bias)
@@ -214,7 +214,6 @@ def drawn(a: argparse.Namespace, first: int) -> Iterator[list[Crop]]:
 
 def arguments() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--start", type=Path, required=True, help="EfficientNet-Lite2 weights (efficientnet-lite2-9656183e.pth)")
     p.add_argument("--detector", type=Path, help="ONNX file whose candidates are learnt from")
     p.add_argument("--renders", type=Path, nargs="+", required=True)
     p.add_argument("--clips", type=Path)
@@ -263,7 +262,7 @@ def main() -> None:
     torch.manual_seed(a.seed)
     cv2.setNumThreads(1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    run = Run(a.out, begun(a.start, a.from_look), a.rate, a.upper_rate, a.decay, device)
+    run = Run(a.out, begun(a.from_look), a.rate, a.upper_rate, a.decay, device)
     first = a.seed * 100_000 + run.step
     pool = Pool(drawn(a, first), a.pool, first)
     lower = Lower(run.look.trunk) if device == "cpu" else run.look.trunk.lower
