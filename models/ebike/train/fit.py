@@ -14,7 +14,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning at barriers wastes a shared machine
@@ -34,6 +34,7 @@ from .net import Net
 
 # (width, height) of a batch; wide ones match how a 16:9 camera fills the input, small ones give more steps an hour.
 CANVASES = ((320, 192), (320, 192), (256, 256), (416, 256), (416, 256), (320, 320))
+LAST = "last.pt"  # all of a run, to go on from
 
 
 def rate(step: int, steps: int, peak: float, warm: int = 30, fall: float = 1.0) -> float:
@@ -70,7 +71,84 @@ def save(path: Path, what: dict) -> None:
     path.with_suffix(".tmp").replace(path)
 
 
-def main() -> None:
+class Run:
+    """A net that learns and its running average, kept in a folder: the same folder goes on where it stopped.
+
+    A factor of 0 on the backbone's rate freezes it: neither its weights nor what its norms have seen may move.
+    """
+
+    def __init__(self, out: Path, net: Net, state: dict | None, rate: float, backbone_rate: float, decay: float, device: str) -> None:
+        """``state``: what ``kept`` found in the folder; it is loaded into ``net`` already."""
+        self._out, self._rate, self._decay, self._device = out, rate, decay, device
+        self.average = copy.deepcopy(net)
+        self.net = net.to(device, memory_format=torch.channels_last).train()
+        if backbone_rate == 0:
+            for name in net.backbone:
+                net.convs[name].requires_grad_(False)
+                if name in net.norms:
+                    net.norms[name].requires_grad_(False)
+                    net.norms[name].eval()
+        self._optimiser = torch.optim.AdamW(
+            [{"params": p, "factor": f} for p, f in zip(by_part(net), (backbone_rate, 1.0), strict=True) if p], lr=rate, weight_decay=5e-4
+        )
+        self.step = 0
+        if state:
+            self._optimiser.load_state_dict(state["optimiser"])
+            self.average.load_state_dict(state["ema"])
+            self.step = state["step"]
+        self.average.to(device).eval()
+
+    def learn(self, drawn: Drawn, pace: float) -> Tensor:
+        """One step at a share of the rates; its losses: the whole, box, objectness, label. They stay where the net is."""
+        for g in self._optimiser.param_groups:
+            g["lr"] = self._rate * pace * g["factor"]
+        pictures, truth = drawn
+        x = tensor(pictures).to(self._device, memory_format=torch.channels_last)
+        cost = loss(self.net(x), [torch.from_numpy(boxes) for boxes in truth], x.shape[3], x.shape[2])
+        self._optimiser.zero_grad()
+        cost.total.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
+        self._optimiser.step()
+        average(self.average, self.net, self.step, self._decay)
+        self.step += 1
+        return torch.stack([cost.total.detach(), cost.box, cost.objectness, cost.label])
+
+    def keep(self) -> None:
+        save(self._out / "ema.pt", {"net": self.average.cpu().state_dict(), "step": self.step, "classes": CLASSES})
+        whole = {"net": self.net, "ema": self.average, "optimiser": self._optimiser}
+        save(self._out / LAST, {name: x.state_dict() for name, x in whole.items()} | {"step": self.step})
+        self.average.to(self._device)
+
+
+def kept(out: Path) -> dict | None:
+    """What a run left in its folder to go on from; none where there was none."""
+    last = out / LAST
+    return torch.load(last, map_location="cpu") if last.exists() else None
+
+
+def by_part(net: Net) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """What learns: the backbone's, and the others'."""
+    parts = {True: list[nn.Parameter](), False: list[nn.Parameter]()}
+    for bank in (net.convs, net.norms):
+        for name, m in bank.items():
+            parts[name in net.backbone] += [p for p in m.parameters() if p.requires_grad]
+    return parts[True], parts[False]
+
+
+def begun(base: Path, start: Path | None, state: dict | None, pictures: Callable[[], list[Tensor]]) -> Net:
+    """The published net, what another run became, or what this one had become; ``pictures`` tell norms that have to be made what they see."""
+    net = Net(base)
+    if state or (start and start.suffix != ".onnx"):
+        net.add_norms()
+        net.load_state_dict(state["net"] if state else torch.load(start, map_location="cpu")["net"])
+        return net
+    if start:
+        net.take(start)
+    net.restore_norms(pictures())
+    return net
+
+
+def arguments() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--base", type=Path, required=True)
     p.add_argument("--renders", type=Path, nargs="+", required=True)
@@ -90,7 +168,11 @@ def main() -> None:
     p.add_argument("--minutes", type=float, default=1e9, help="stop (resumably) after so long")
     p.add_argument("--draw", type=int, default=0, help="processes that draw batches ahead; 0 draws between steps, as one core does best")
     p.add_argument("--refresh", type=int, default=50, help="look for new renders and keep the state every n steps")
-    a = p.parse_args()
+    return p.parse_args()
+
+
+def main() -> None:
+    a = arguments()
     a.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(a.threads)
     cv2.setNumThreads(1)
@@ -102,84 +184,46 @@ def main() -> None:
     for folder in a.coco:
         real += coco_shots(folder)
     print(f"renders {len(renders.shots)} {renders.counts()}, real frames {len(real)}, {device}", flush=True)
-
-    net = Net(a.base)
-    last = a.out / "last.pt"
-    state = torch.load(last, map_location="cpu") if last.exists() else None
-    step = state["step"] if state else 0
     people = cut_people(a.clips, a.base)
+
+    def mixer(seed: int) -> Mixer:
+        return Mixer(renders, real, seed, a.real_share, people=people)
+
+    def norms_see() -> list[Tensor]:
+        source = mixer(a.seed)
+        return [tensor(batch(source, 12, 416, 256)[0]) for _ in range(8)]
+
+    state = kept(a.out)
+    run = Run(a.out, begun(a.base, a.start, state, norms_see), state, a.rate, a.backbone_rate, a.decay, device)
+    (a.out / "args.json").write_text(json.dumps({k: str(v) for k, v in vars(a).items()}, indent=1))
 
     def draw(seed: int) -> Iterator[tuple[Drawn, int]]:
         """Batches, and of how many renders each is drawn; new ones are looked for now and then."""
-        mixer, chooser = Mixer(renders, real, seed, a.real_share, people=people), random.Random(seed * 7)
+        source, chooser = mixer(seed), random.Random(seed * 7)
         for n in itertools.count(1):
-            yield batch(mixer, a.batch, *chooser.choice(CANVASES)), len(renders.shots)
+            yield batch(source, a.batch, *chooser.choice(CANVASES)), len(renders.shots)
             if n % a.refresh == 0:
                 renders.refresh()
 
-    batches = ahead(draw, [(a.seed + step) * 1000 + k for k in range(a.draw)]) if a.draw else draw(a.seed + step)
-    if state or (a.start and a.start.suffix != ".onnx"):
-        net.add_norms()
-        net.load_state_dict(state["net"] if state else torch.load(a.start, map_location="cpu")["net"])
-    else:
-        if a.start:
-            net.take(a.start)
-        mixer = Mixer(renders, real, a.seed, a.real_share, people=people)
-        net.restore_norms([tensor(batch(mixer, 12, 416, 256)[0]) for _ in range(8)])
-    ema = copy.deepcopy(net)
-    net.to(device, memory_format=torch.channels_last).train()
-    if a.backbone_rate == 0:  # frozen: neither its weights nor what its norms have seen may move
-        for name in net.backbone:
-            net.convs[name].requires_grad_(False)
-            if name in net.norms:
-                net.norms[name].requires_grad_(False)
-                net.norms[name].eval()
-    groups: dict[bool, list] = {True: [], False: []}
-    for bank in (net.convs, net.norms):
-        for name, m in bank.items():
-            groups[name in net.backbone] += [p for p in m.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(
-        [{"params": g, "factor": f} for g, f in ((groups[True], a.backbone_rate), (groups[False], 1.0)) if g], lr=a.rate, weight_decay=5e-4
-    )
-    if state:
-        optimiser.load_state_dict(state["optimiser"])
-        ema.load_state_dict(state["ema"])
-    ema.to(device).eval()
-    (a.out / "args.json").write_text(json.dumps({k: str(v) for k, v in vars(a).items()}, indent=1))
-
-    def keep() -> None:
-        save(a.out / "ema.pt", {"net": ema.cpu().state_dict(), "step": step, "classes": CLASSES})
-        save(last, {"net": net.state_dict(), "ema": ema.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
-        ema.to(device)
-
+    first = a.seed + run.step
+    batches = ahead(draw, [first * 1000 + k for k in range(a.draw)]) if a.draw else draw(first)
     # summed where the net is: reading a figure at every step would make each wait for the one before
-    sums, began, draw_s = torch.zeros(4, device=device), time.monotonic(), 0.0
-    since = step
-    while step < a.steps and time.monotonic() - began < a.minutes * 60:
-        for g in optimiser.param_groups:
-            g["lr"] = rate(step, a.steps, a.rate) * g["factor"]
+    sums, began, draw_s, since = torch.zeros(4, device=device), time.monotonic(), 0.0, run.step
+    while run.step < a.steps and time.monotonic() - began < a.minutes * 60:
         t = time.monotonic()
-        (pictures, truth), of_renders = next(batches)
+        drawn, of_renders = next(batches)
         draw_s += time.monotonic() - t
-        x = tensor(pictures).to(device, memory_format=torch.channels_last)
-        cost = loss(net(x), [torch.from_numpy(boxes) for boxes in truth], x.shape[3], x.shape[2])
-        optimiser.zero_grad()
-        cost.total.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
-        optimiser.step()
-        average(ema, net, step, a.decay)
-        step += 1
-        sums += torch.stack([cost.total.detach(), cost.box, cost.objectness, cost.label])
-        if step % 20 == 0:
-            each = (time.monotonic() - began) / (step - since)
+        sums += run.learn(drawn, rate(run.step, a.steps, 1.0))
+        if run.step % 20 == 0:
+            each = (time.monotonic() - began) / (run.step - since)
             mean = (sums / 20).tolist()
-            line = f"{step} loss {mean[0]:.3f} box {mean[1]:.3f} objectness {mean[2]:.3f} label {mean[3]:.3f} {each:.2f} s/step (draw {draw_s / (step - since):.2f}) renders {of_renders}"
+            line = f"{run.step} loss {mean[0]:.3f} box {mean[1]:.3f} objectness {mean[2]:.3f} label {mean[3]:.3f} {each:.2f} s/step (draw {draw_s / (run.step - since):.2f}) renders {of_renders}"
             print(line, flush=True)
             sums.zero_()
-        if step % a.refresh == 0:
-            keep()
-    keep()
-    print(f"stopped at step {step} of {a.steps}", flush=True)
+        if run.step % a.refresh == 0:
+            run.keep()
+    run.keep()
+    print(f"stopped at step {run.step} of {a.steps}", flush=True)
 
 
 if __name__ == "__main__":
