@@ -76,7 +76,9 @@ def main() -> None:
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--start", type=int, default=0)
     p.add_argument("--count", type=int, default=100)
-    p.add_argument("--every", type=int, default=1, help="only each so-manieth, so that several processes share them")
+    p.add_argument(
+        "--every", type=int, default=1, help="from one to the next: N processes that start at 0 to N - 1 with this at N share them"
+    )
     p.add_argument("--seconds", type=float, default=1e9)
     p.add_argument(
         "--samples",

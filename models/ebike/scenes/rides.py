@@ -87,7 +87,9 @@ def main() -> None:
     p.add_argument("--seed", type=int, default=900)
     p.add_argument("--start", type=int, default=0)
     p.add_argument("--count", type=int, default=200)
-    p.add_argument("--every", type=int, default=1, help="only each so-manieth, so that several processes share them")
+    p.add_argument(
+        "--every", type=int, default=1, help="from one to the next: N processes that start at 0 to N - 1 with this at N share them"
+    )
     p.add_argument("--ebike", action="store_true", help="rides of e-bikes instead of rivals")
     p.add_argument("--samples", type=int, default=3)
     p.add_argument("--threads", type=int, default=2)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from train.apart import apart
-from train.look import SIZE, Agreed, Look, published
-from train.second import export
+from train.look import SIZE, Agreed, Look
+from train.second import begun, export
 
 SHIPPED = Path(__file__).resolve().parents[1]
 
@@ -17,10 +17,8 @@ SHIPPED = Path(__file__).resolve().parents[1]
 def grown(seed: int) -> Look:
     """The published net with a head, and what is trained moved by a few hundredths, as runs move it."""
     torch.manual_seed(seed)
-    look, weight, bias = published()
+    look = begun(None)
     with torch.no_grad():
-        look.head.weight.copy_(weight)
-        look.head.bias.copy_(bias)
         for p in (*look.trunk.uppers(), look.head.weight, look.head.bias):
             p += torch.randn_like(p) * p.std().nan_to_num(0.1) * 0.05
     return look
@@ -53,6 +51,11 @@ def test_one_look_alone_comes_apart(tmp_path: Path) -> None:
     assert (name, others) == ("look", [])
     with torch.no_grad():
         assert back(crops()).numpy() == pytest.approx(look(crops()).numpy(), abs=0.02)
+
+
+def test_a_look_and_its_doubter_come_apart_by_their_names(tmp_path: Path) -> None:
+    export(Agreed([grown(1)], grown(2)), tmp_path / "second.onnx")
+    assert list(apart(tmp_path / "second.onnx")) == ["look", "doubter"]
 
 
 def test_the_shipped_file_comes_apart() -> None:

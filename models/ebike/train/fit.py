@@ -71,6 +71,17 @@ def save(path: Path, what: dict) -> None:
     path.with_suffix(".tmp").replace(path)
 
 
+def keep_whole(out: Path, step: int, **parts: nn.Module | torch.optim.Optimizer) -> None:
+    """All of a run, to go on from: the states of its parts by name, and how far it is."""
+    save(out / LAST, {name: part.state_dict() for name, part in parts.items()} | {"step": step})
+
+
+def kept(out: Path) -> dict | None:
+    """What ``keep_whole`` left in a folder; none where there was none."""
+    last = out / LAST
+    return torch.load(last, map_location="cpu") if last.exists() else None
+
+
 class Run:
     """A net that learns and its running average, kept in a folder: the same folder goes on where it stopped.
 
@@ -115,15 +126,8 @@ class Run:
 
     def keep(self) -> None:
         save(self._out / "ema.pt", {"net": self.average.cpu().state_dict(), "step": self.step, "classes": CLASSES})
-        whole = {"net": self.net, "ema": self.average, "optimiser": self._optimiser}
-        save(self._out / LAST, {name: x.state_dict() for name, x in whole.items()} | {"step": self.step})
+        keep_whole(self._out, self.step, net=self.net, ema=self.average, optimiser=self._optimiser)
         self.average.to(self._device)
-
-
-def kept(out: Path) -> dict | None:
-    """What a run left in its folder to go on from; none where there was none."""
-    last = out / LAST
-    return torch.load(last, map_location="cpu") if last.exists() else None
 
 
 def by_part(net: Net) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

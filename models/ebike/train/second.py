@@ -34,7 +34,7 @@ from .augment import Mixer, Recipe
 from .compact import FIRST, smaller
 from .crops import Crop, Crops, Pool, counted
 from .data import Renders, coco_shots, cut_people, real_frames, rendered_people
-from .fit import average, rate, save
+from .fit import average, keep_whole, kept, rate, save
 from .lean import padding_melted
 from .look import LABELS, SIZE, Agreed, Look, Trunk, published
 from .vary import varied
@@ -52,12 +52,17 @@ def exported(net: torch.nn.Module, output: str) -> onnx.ModelProto:
     return padding_melted(onnx.load_from_string(file.getvalue()))
 
 
+def difference(path: Path, net: torch.nn.Module) -> float:
+    """The largest there is between what a file and a net make of the same noise."""
+    x = np.random.RandomState(1).uniform(0, 255, (3, 3, SIZE, SIZE)).astype(np.float32)
+    with torch.no_grad():
+        return float(np.abs(opened(path).run(None, {"crops": x})[0] - net(torch.from_numpy(x)).numpy()).max())
+
+
 def write(net: torch.nn.Module, path: Path, output: str) -> None:
     """As ONNX, checked against torch."""
     onnx.save(exported(net, output), str(path))
-    x = np.random.RandomState(1).uniform(0, 255, (3, 3, SIZE, SIZE)).astype(np.float32)
-    with torch.no_grad():
-        gap = float(np.abs(opened(path).run(None, {"crops": x})[0] - net(torch.from_numpy(x)).numpy()).max())
+    gap = difference(path, net)
     if gap > 1e-2:
         raise SystemExit(f"the exported file does not compute what torch computes: {gap}")
 
@@ -127,8 +132,8 @@ class Run:
 
     def __init__(self, out: Path, look: Look, rate: float, upper_rate: float, decay: float, device: str) -> None:
         out.mkdir(parents=True, exist_ok=True)
-        self._out, self._last, self._decay = out, out / "last.pt", decay
-        state = torch.load(self._last, map_location="cpu") if self._last.exists() else None
+        self._out, self._decay = out, decay
+        state = kept(out)
         if state:
             look.load_state_dict(state["look"])
         self.look = look.to(device, memory_format=torch.channels_last)  # a third faster on a CPU
@@ -158,8 +163,7 @@ class Run:
 
     def keep(self) -> None:
         self.keep_average("ema.pt")
-        whole = {"look": self.look, "ema": self.average, "optimiser": self.optimiser}
-        save(self._last, {name: x.state_dict() for name, x in whole.items()} | {"step": self.step})
+        keep_whole(self._out, self.step, look=self.look, ema=self.average, optimiser=self.optimiser)
 
 
 class Tally:
